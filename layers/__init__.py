@@ -1,0 +1,45 @@
+"""What is true of each layer: declarations only, no input or output. One layer is one file."""
+
+from layers._fields import Field
+from layers._layer import (
+    STORED_SRID,
+    Base,
+    Figure,
+    Layer,
+    Ratio,
+    Role,
+    Sum,
+    Symbol,
+    own_columns,
+    registry,
+    with_role,
+)
+from layers._risk import LEVELS, BySteps, ByTerm, Risk, RiskConfig, Rule, Score
+from layers._vocabulary import UNKNOWN, Label, Language, Term, Vocabulary
+
+__all__ = [
+    "LEVELS",
+    "STORED_SRID",
+    "UNKNOWN",
+    "Base",
+    "BySteps",
+    "ByTerm",
+    "Field",
+    "Figure",
+    "Label",
+    "Language",
+    "Layer",
+    "Ratio",
+    "Risk",
+    "RiskConfig",
+    "Role",
+    "Rule",
+    "Score",
+    "Sum",
+    "Symbol",
+    "Term",
+    "Vocabulary",
+    "own_columns",
+    "registry",
+    "with_role",
+]
