@@ -34,9 +34,12 @@ class Field:
     aliases: tuple[str, ...] = ()
 
 
-def text(zh: str, en: str, *, references: str = "", aliases: tuple[str, ...] = ()) -> MappedColumn[Any]:
+def text(
+    zh: str, en: str, *, references: str = "", indexed: bool = False, aliases: tuple[str, ...] = ()
+) -> MappedColumn[Any]:
     """Declare free text, or with `references` the code of a feature of another layer."""
-    return _column(Text(), Field("text", Label(zh, en), references=references, aliases=aliases), index=bool(references))
+    field = Field("text", Label(zh, en), references=references, aliases=aliases)
+    return _column(Text(), field, index=indexed or bool(references))
 
 
 def term(zh: str, en: str, vocabulary: Vocabulary, *, aliases: tuple[str, ...] = ()) -> MappedColumn[Any]:

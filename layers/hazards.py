@@ -55,7 +55,7 @@ class Hazard(Layer):
     symbol = Symbol("status", "circle", from_zoom=11, size=5)
 
     subject_layer: Mapped[str | None] = text("对象图层", "Subject's layer")
-    subject_code: Mapped[str | None] = text("对象编号", "Subject's code")
+    subject_code: Mapped[str | None] = text("对象编号", "Subject's code", indexed=True)
     kind: Mapped[str] = term("隐患类别", "Kind", KIND, aliases=("类别",))
     level: Mapped[str] = term("隐患级别", "Level", LEVEL, aliases=("级别",))
     status: Mapped[str] = term("状态", "Status", STATUS)

@@ -1,0 +1,1 @@
+"""The engine: stores, computes, serves. It names no concrete layer and no concrete map."""

@@ -1,0 +1,104 @@
+"""The district that is served: its name, its clock, its metric CRS. One row of its schema."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import Boolean, Connection, Date, Integer, Text, func, select, update
+from sqlalchemy.orm import Mapped, mapped_column
+
+from gis_service.errors import UsageError
+from layers import Base, Label, Role, with_role
+
+_CHINA = (73.0, 3.0, 136.0, 54.0)
+
+
+class DistrictRow(Base):
+    """The one row of the table `district`."""
+
+    __tablename__ = "district"
+
+    key: Mapped[str] = mapped_column(Text, primary_key=True)
+    name_zh: Mapped[str] = mapped_column(Text)
+    name_en: Mapped[str] = mapped_column(Text)
+    clock: Mapped[date | None] = mapped_column(Date)
+    metric_srid: Mapped[int | None] = mapped_column(Integer)
+    illustrative: Mapped[bool] = mapped_column(Boolean, default=False)
+
+
+@dataclass(frozen=True)
+class District:
+    """A district as the engine needs it.
+
+    `clock` is the day at which a sample stands still; None means that the clock is the clock. `metric_srid` is the
+    EPSG code of the CRS for distances and chainage, or None while nothing says where the district lies.
+    `illustrative` data is marked 示意 wherever it is shown.
+    """
+
+    key: str
+    name: Label
+    clock: date | None
+    metric_srid: int | None
+    illustrative: bool
+
+    @property
+    def today(self) -> date:
+        """The district's day: everything that depends on time reads this, never the machine's clock."""
+        return self.clock or date.today()  # noqa: DTZ011 - a bureau's day is its own local day
+
+    def metres(self) -> int:
+        """Return the EPSG code of the metric CRS.
+
+        Raises
+        ------
+        UsageError
+            While there are no areas yet and no setting names one.
+        """
+        if self.metric_srid is None:
+            raise UsageError(
+                "还不知道本区位于何处，无法选择米制坐标系。请先导入行政区域（gis import … --layer areas），"
+                "或设置 GIS_METRIC_SRID。",
+                "Where the district lies is not known yet. Import its areas first (gis import … --layer areas), "
+                "or set GIS_METRIC_SRID.",
+            )
+        return self.metric_srid
+
+
+def read(connection: Connection, metric_srid: int | None = None) -> District:
+    """Read the district; a `metric_srid` given by the settings wins over the stored one, both over the areas'."""
+    row = connection.execute(select(DistrictRow.__table__)).one()
+    srid = metric_srid or row.metric_srid or _srid_of_areas(connection)
+    return District(row.key, Label(row.name_zh, row.name_en), row.clock, srid, row.illustrative)
+
+
+def describe(connection: Connection, district: District) -> None:
+    """Store what a district says of itself."""
+    connection.execute(
+        update(DistrictRow).values(
+            name_zh=district.name.zh,
+            name_en=district.name.en,
+            clock=district.clock,
+            metric_srid=district.metric_srid,
+            illustrative=district.illustrative,
+        )
+    )
+
+
+def _srid_of_areas(connection: Connection) -> int | None:
+    extent = func.ST_Extent(with_role(Role.AREAS).geom)
+    found = connection.execute(select(func.ST_X(func.ST_Centroid(extent)), func.ST_Y(func.ST_Centroid(extent)))).one()
+    return None if found[0] is None else metric_srid_at(found[0], found[1])
+
+
+def metric_srid_at(longitude: float, latitude: float) -> int:
+    """Return the EPSG code of a metric CRS for a place given in degrees.
+
+    In China the 3-degree Gauss-Kruger zone of CGCS2000 without zone prefix (EPSG:4534 is central meridian 75 E, one
+    code for each 3 degrees), elsewhere the UTM zone on WGS 84 (EPSG:326xx north, 327xx south).
+    """
+    west, south, east, north = _CHINA
+    if west <= longitude <= east and south <= latitude <= north:
+        return 4534 + min(max(round(longitude / 3) - 25, 0), 20)
+    zone = int((longitude + 180) // 6) % 60 + 1
+    return (32600 if latitude >= 0 else 32700) + zone

@@ -1,0 +1,23 @@
+"""Runs migrations on the connection that the program hands over: its schema is the first of the search_path."""
+
+from alembic import context
+from geoalchemy2 import alembic_helpers
+
+import gis_service.database.district
+import gis_service.database.risk_configs  # noqa: F401 - its table is part of the metadata
+from layers import Base, registry
+
+registry()
+connection = context.config.attributes["connection"]
+# a migration waits for nobody for long, and holds nobody up: it fails instead, and can be repeated
+connection.exec_driver_sql("SET LOCAL lock_timeout = '10s'")
+context.configure(
+    connection=connection,
+    target_metadata=Base.metadata,
+    include_object=alembic_helpers.include_object,
+    process_revision_directives=alembic_helpers.writer,
+    render_item=alembic_helpers.render_item,
+    transaction_per_migration=False,
+)
+with context.begin_transaction():
+    context.run_migrations()

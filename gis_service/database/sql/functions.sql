@@ -1,0 +1,117 @@
+-- Functions of every district. Made anew at each upgrade; they see the district they were made in.
+
+-- Geodesic metres of a line (dimension 1) or square metres of a polygon (2); parts of lower dimension count nothing.
+CREATE OR REPLACE FUNCTION gis_measure(shape geometry, dimension integer) RETURNS double precision
+LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
+    SELECT CASE dimension
+        WHEN 1 THEN ST_Length(ST_CollectionExtract(shape, 2)::geography)
+        ELSE ST_Area(ST_CollectionExtract(shape, 3)::geography)
+    END
+$$;
+
+-- The area that holds a shape, and the shape's metres or square metres in each area, '' for outside.
+-- A point on a shared boundary goes to the area with the lowest code, and so does a line that runs along one: each
+-- area takes its piece from what the areas before it have left, so that the pieces add up to the whole.
+CREATE OR REPLACE FUNCTION gis_place(shape geometry, OUT area text, OUT shares jsonb)
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    next record;
+    rest geometry := shape;
+    measured numeric;
+    dimension integer := ST_Dimension(shape);
+BEGIN
+    IF dimension = 0 THEN
+        SELECT a.code INTO area FROM {areas} a
+        WHERE a.leaf AND ST_Covers(a.geom, shape) ORDER BY a.code LIMIT 1;
+        RETURN;
+    END IF;
+    shares := '{{}}';
+    FOR next IN
+        SELECT a.code, a.geom FROM {areas} a WHERE a.leaf AND ST_Intersects(a.geom, shape) ORDER BY a.code
+    LOOP
+        measured := round(gis_measure(ST_Intersection(rest, next.geom), dimension)::numeric, 3);
+        IF measured > 0 THEN
+            shares := shares || jsonb_build_object(next.code, measured);
+        END IF;
+        rest := ST_Difference(rest, next.geom);
+        EXIT WHEN ST_IsEmpty(rest);
+    END LOOP;
+    measured := round(gis_measure(rest, dimension)::numeric, 3);
+    IF measured > 0 OR shares = '{{}}' THEN
+        shares := shares || jsonb_build_object('', measured);
+    END IF;
+    SELECT nullif(s.key, '') INTO area FROM jsonb_each(shares) s ORDER BY s.value::numeric DESC, s.key LIMIT 1;
+END $$;
+
+CREATE OR REPLACE FUNCTION gis_keep_place() RETURNS trigger
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    SELECT place.area, place.shares INTO NEW.area_code, NEW.shares FROM gis_place(NEW.geom) place;
+    RETURN NEW;
+END $$;
+
+-- The version moves only when something that people set has changed.
+CREATE OR REPLACE FUNCTION gis_keep_version() RETURNS trigger
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    NEW.version := CASE TG_OP WHEN 'INSERT' THEN 1 ELSE OLD.version + 1 END;
+    NEW.updated_at := clock_timestamp();
+    NEW.updated_by := nullif(current_setting('gis.user', true), '');
+    RETURN NEW;
+END $$;
+
+-- Hierarchy follows from the shapes: the parent is the smallest larger area that holds at least nine tenths of an
+-- area; a leaf is nobody's parent. A leaf holds itself, so that the statistics of areas are like those of any layer.
+CREATE OR REPLACE FUNCTION gis_keep_hierarchy() RETURNS void
+LANGUAGE sql SET search_path FROM CURRENT AS $$
+    WITH size AS MATERIALIZED (
+        SELECT code, geom, ST_Area(geom) AS area, ST_PointOnSurface(geom) AS inside FROM {areas}
+    ), parent AS MATERIALIZED (
+        SELECT child.code,
+            (SELECT larger.code FROM size larger
+             WHERE (larger.area, larger.code) > (child.area, child.code)
+                AND ST_Covers(larger.geom, child.inside)
+                AND ST_Area(ST_Intersection(larger.geom, child.geom)) >= 0.9 * child.area
+             ORDER BY larger.area, larger.code LIMIT 1) AS parent_code
+        FROM size child
+    ), found AS (
+        SELECT p.code, p.parent_code, NOT EXISTS (SELECT FROM parent c WHERE c.parent_code = p.code) AS leaf
+        FROM parent p
+    )
+    UPDATE {areas} a
+    SET parent_code = f.parent_code, leaf = f.leaf,
+        area_code = CASE WHEN f.leaf THEN a.code END,
+        shares = jsonb_build_object(CASE WHEN f.leaf THEN a.code ELSE '' END, round(gis_measure(a.geom, 2)::numeric, 3))
+    FROM found f
+    WHERE a.code = f.code AND (
+        (a.parent_code, a.leaf, a.area_code) IS DISTINCT FROM (f.parent_code, f.leaf, CASE WHEN f.leaf THEN a.code END)
+        OR a.shares IS NULL
+    )
+$$;
+
+-- Place anew every feature that lies where areas have changed; their versions stay.
+CREATE OR REPLACE FUNCTION gis_replace(changed geometry[]) RETURNS void
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    {replacements}
+END $$;
+
+CREATE OR REPLACE FUNCTION gis_areas_changed() RETURNS trigger
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+    changed geometry[];
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        SELECT array_agg(n.geom) INTO changed FROM new_rows n;
+    ELSIF TG_OP = 'DELETE' THEN
+        SELECT array_agg(o.geom) INTO changed FROM old_rows o;
+    ELSE
+        SELECT array_agg(o.geom) || array_agg(n.geom) INTO changed FROM old_rows o JOIN new_rows n USING (id)
+        WHERE (ST_AsBinary(o.geom), o.leaf, o.code) IS DISTINCT FROM (ST_AsBinary(n.geom), n.leaf, n.code);
+    END IF;
+    IF changed IS NOT NULL THEN
+        PERFORM gis_keep_hierarchy();
+        PERFORM gis_replace(changed);
+    END IF;
+    RETURN NULL;
+END $$;

@@ -1,0 +1,144 @@
+"""Everything that can go wrong for a user, as one tree.
+
+GisError                       HTTP  exit
++- UsageError                   400    2   the request contradicts itself or is not understood
+|  +- FilterError               400    2   a filter that does not parse or names what is not there
+|  +- UnknownName               404    3   a layer, area, field, feature, river, map ... that is not there
+|  +- UnknownValue              400    2   a parameter's value that is not among the allowed ones
++- SourceError                  422    4   a file that cannot be taken
+|  +- UnreadableSource                     cannot be opened or read
+|  +- CrsError                             no CRS, or one that is unknown
+|  +- GeometryTypeError                    geometry of a type that the layer does not hold
+|  +- FieldError                           a column that is not there, or mapped twice
++- TargetError                  422    4   a file that cannot be written
++- DatabaseError                503    5   the database cannot be reached, or is not ready
+   +- ClusterError                         the embedded database cannot be started
+   +- NotUpgraded                          its tables are of another version of the program
+
+Messages are labels in both languages; the API makes a problem document (RFC 9457) of them, the command line one line.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from layers import Label, Language
+
+
+class GisError(Exception):
+    """The base: a sentence in both languages that names what failed, and what is allowed instead.
+
+    `status` is the HTTP status, `exit_code` the command's; `members` are added to the problem document.
+    """
+
+    status: ClassVar[int] = 500
+    exit_code: ClassVar[int] = 1
+    title: ClassVar[Label] = Label("出错了", "Something failed")
+
+    def __init__(self, zh: str, en: str, *, allowed: Iterable[str] = (), **members: Any) -> None:  # noqa: ANN401
+        self.message = Label(zh, en)
+        self.allowed = tuple(allowed)
+        self.members = members
+        super().__init__(en)
+
+    @property
+    def kind(self) -> str:
+        """A stable word for programs, e.g. `unknown-name`."""
+        return "".join("-" + c.lower() if c.isupper() else c for c in type(self).__name__).lstrip("-")
+
+    def sentence(self, language: Language) -> str:
+        """Return the message with what is allowed, in one line."""
+        if not self.allowed:
+            return self.message.in_(language)
+        most = 30
+        names = ", ".join(self.allowed[:most]) + (", …" if len(self.allowed) > most else "")
+        return self.message.in_(language) + (f"可用的有：{names}" if language == "zh" else f" Allowed: {names}")
+
+
+class UsageError(GisError):
+    """The request contradicts itself or is not understood."""
+
+    status, exit_code, title = 400, 2, Label("请求有误", "Bad request")
+
+
+class FilterError(UsageError):
+    """A filter that does not parse, or names what is not there."""
+
+    title = Label("筛选条件有误", "Bad filter")
+
+
+class UnknownName(UsageError):
+    """Something was named that is not there."""
+
+    status, exit_code, title = 404, 3, Label("没有找到", "Not found")
+
+    def __init__(self, what: Label, name: str, allowed: Iterable[str] = ()) -> None:
+        allowed = tuple(allowed)
+        near = difflib.get_close_matches(name, allowed, n=1)
+        hint = (f"是否指“{near[0]}”？", f" Did you mean {near[0]!r}?") if near else ("", "")
+        super().__init__(
+            f"没有名为“{name}”的{what.zh}。{hint[0]}",
+            f"There is no {what.en} {name!r}.{hint[1]}",
+            allowed=allowed,
+            name=name,
+        )
+
+
+class UnknownValue(UsageError):
+    """A parameter has a value that is not among the allowed ones."""
+
+    title = Label("参数值有误", "Bad value")
+
+    def __init__(self, parameter: str, value: str, allowed: Iterable[str] = ()) -> None:
+        super().__init__(
+            f"参数 {parameter} 的值“{value}”无效。",
+            f"{value!r} is no valid value of {parameter}.",
+            allowed=allowed,
+            parameter=parameter,
+        )
+
+
+class SourceError(GisError):
+    """A file cannot be taken. Nothing has been written."""
+
+    status, exit_code, title = 422, 4, Label("文件无法导入", "The file cannot be imported")
+
+
+class UnreadableSource(SourceError):
+    """A file that cannot be opened or read."""
+
+
+class CrsError(SourceError):
+    """A file without a CRS, or a CRS that is unknown."""
+
+
+class GeometryTypeError(SourceError):
+    """A file whose geometry type does not fit the layer."""
+
+
+class FieldError(SourceError):
+    """A column that is not there, or that is mapped twice."""
+
+
+class TargetError(GisError):
+    """A file cannot be written."""
+
+    status, exit_code, title = 422, 4, Label("文件无法写出", "The file cannot be written")
+
+
+class DatabaseError(GisError):
+    """The database cannot be reached, or is not ready."""
+
+    status, exit_code, title = 503, 5, Label("数据库不可用", "The database is not available")
+
+
+class ClusterError(DatabaseError):
+    """The embedded database cannot be started."""
+
+
+class NotUpgraded(DatabaseError):
+    """The tables are of another version of the program."""
+
+    title = Label("数据库需要升级", "The database needs an upgrade")

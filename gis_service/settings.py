@@ -1,0 +1,70 @@
+"""The settings, all from the environment: `GIS_PORT=8080 make run`. The README's table is compared with this file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from pyproj import CRS
+from pyproj.exceptions import CRSError
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+from layers import Language
+
+
+def _postgresql(url: str) -> str:
+    """Say the driver: SQLAlchemy 2.1 reads a bare postgresql:// as psycopg 3."""
+    try:
+        parsed = make_url(url)
+    except ArgumentError as error:
+        raise ValueError("must look like postgresql://user:password@host:5432/database") from error
+    if parsed.get_backend_name() != "postgresql":
+        raise ValueError(f"must be a PostgreSQL address, not {parsed.get_backend_name()}")
+    return parsed.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
+
+
+def _metric(srid: int) -> int:
+    """Refuse a CRS in which metres are not metres: degrees, feet, and web Mercator (11 % too long at 26 N)."""
+    try:
+        crs = CRS.from_epsg(srid)
+    except CRSError as error:
+        raise ValueError(f"EPSG:{srid} is unknown") from error
+    if not crs.is_projected or crs.axis_info[0].unit_conversion_factor != 1 or "Pseudo-Mercator" in crs.name:
+        raise ValueError(f"EPSG:{srid} ({crs.name}) does not measure in true metres; choose e.g. EPSG:4549")
+    return srid
+
+
+class Settings(BaseSettings):
+    """What an operator may set. Every field is `GIS_` and its name in capitals."""
+
+    model_config = SettingsConfigDict(env_prefix="GIS_", extra="ignore")
+
+    home: Path = Field(Path(".gis"), description="Folder of the embedded database, the caches and the keys.")
+    database_url: Annotated[str, AfterValidator(_postgresql)] | None = Field(
+        None, description="Use this PostgreSQL with PostGIS instead of the embedded one."
+    )
+    district: str = Field(
+        "sample",
+        pattern=r"^[a-z][a-z0-9_]{0,40}$",
+        description="The district served: one district is one schema of the database.",
+    )
+    district_name: str = Field("", description="Its name as people read it; the sample brings its own.")
+    metric_srid: Annotated[int, AfterValidator(_metric)] | None = Field(
+        None,
+        description="EPSG code of the projected CRS for distances and chainage. By default it follows from where "
+        "the areas lie: the 3-degree zone of CGCS2000 in China, UTM elsewhere.",
+    )
+    host: str = Field("127.0.0.1", description="Address to serve on.")
+    port: int = Field(8000, ge=1, le=65535, description="Port to serve on.")
+    language: Language = Field("zh", description="Language of pages where the reader has not chosen: zh or en.")
+    pool_size: int = Field(8, ge=1, le=100, description="Database connections that serve requests.")
+    page_size: int = Field(100, ge=1, description="Features on a page where the client asks for no number.")
+    page_limit: int = Field(10_000, ge=1, description="The most features on one page.")
+    tiles_above: int = Field(
+        5_000, ge=0, description="Layers with more features than this are drawn from vector tiles, others from GeoJSON."
+    )
+    base_map_url: str = Field("", description="XYZ template of a base map, e.g. of 天地图; none by default.")
+    base_map_attribution: str = Field("", description="Attribution and 审图号 of the base map.")
