@@ -10,6 +10,7 @@ import importlib
 import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date as date_type
 from datetime import datetime
 from enum import Enum
 from functools import cache
@@ -17,11 +18,12 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
 from geoalchemy2 import Geometry, WKBElement
-from sqlalchemy import BigInteger, Column, DateTime, Identity, Integer, MetaData, Text, func, text
+from sqlalchemy import BigInteger, Column, DateTime, Identity, Integer, MetaData, Text, func
+from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 
-from layers._fields import Field
+from layers._fields import Field, date, text
 from layers._risk import Risk
 from layers._vocabulary import Label
 
@@ -132,8 +134,8 @@ class Layer(Base):
         Text, index=True, sort_order=-6, info={"field": Field("text", Label("所属区域", "Area"), references="areas")}
     )
     shares: Mapped[dict[str, float] | None] = mapped_column(JSONB, sort_order=90)
-    extra: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict, server_default=text("'{}'"), sort_order=91)
-    version: Mapped[int] = mapped_column(Integer, default=1, server_default=text("1"), sort_order=92)
+    extra: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict, server_default=sql("'{}'"), sort_order=91)
+    version: Mapped[int] = mapped_column(Integer, default=1, server_default=sql("1"), sort_order=92)
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now(), sort_order=93)
     updated_by: Mapped[str | None] = mapped_column(Text, sort_order=94)
 
@@ -172,6 +174,28 @@ class Layer(Base):
             *(["area_m2"] if "MultiPolygon" in cls.geometry else []),
             *(m.name for m in cls.measures),
         )
+
+
+class Ledger(Layer):
+    """The base of the ledger of hazards: what the engine must know of it, whatever else it holds.
+
+    A hazard is open while its `status` is one of `open_terms`, and overdue while it is open, not rectified, and the
+    district's day is past its deadline. `major` is the level that makes its subject red.
+    """
+
+    __abstract__ = True
+
+    role = Role.LEDGER
+    open_terms: ClassVar[tuple[str, ...]]
+    major: ClassVar[str]
+
+    subject_layer: Mapped[str | None] = text("对象图层", "Subject's layer")
+    subject_code: Mapped[str | None] = text("对象编号", "Subject's code", indexed=True)
+    status: Mapped[str]
+    level: Mapped[str]
+    found_on: Mapped[date_type | None] = date("发现日期", "Found on")
+    deadline: Mapped[date_type | None] = date("整改期限", "Deadline", aliases=("限期",))
+    rectified_on: Mapped[date_type | None] = date("整改完成日期", "Rectified on")
 
 
 def _check(layer: type[Layer]) -> None:
@@ -237,6 +261,14 @@ def registry() -> Mapping[str, type[Layer]]:
                 raise TypeError(f"layers/{module.name}.py declares {len(layer)} layers; one file is one layer")
             found[layer[0].__tablename__] = layer[0]
     return MappingProxyType(found)
+
+
+def ledger() -> type[Ledger]:
+    """Return the ledger of hazards."""
+    found = with_role(Role.LEDGER)
+    if not issubclass(found, Ledger):
+        raise TypeError(f"layer {found.__tablename__} plays the ledger, but is no Ledger")
+    return found
 
 
 def with_role(role: Role) -> type[Layer]:

@@ -9,7 +9,7 @@ from datetime import date as Date  # noqa: N812 - the column kind is called date
 from sqlalchemy.orm import Mapped
 
 from layers._fields import date, flag, term, text
-from layers._layer import Layer, Role, Symbol
+from layers._layer import Ledger, Symbol
 from layers._vocabulary import Label, Term, Vocabulary
 
 STATUS = Vocabulary(
@@ -44,27 +44,23 @@ KIND = Vocabulary(
 )
 
 
-class Hazard(Layer):
+class Hazard(Ledger):
     """A hazard: at its own place, on its own or on a feature of any layer (its subject)."""
 
     title = Label("隐患", "Hazards")
     standard = "安监总局令16号"
     prefix = "YH"
     geometry = ("Point",)
-    role = Role.LEDGER
+    open_terms = ("登记", "交办", "整改中", "整改完成")
+    major = "重大"
     symbol = Symbol("status", "circle", from_zoom=11, size=5)
 
-    subject_layer: Mapped[str | None] = text("对象图层", "Subject's layer")
-    subject_code: Mapped[str | None] = text("对象编号", "Subject's code", indexed=True)
     kind: Mapped[str] = term("隐患类别", "Kind", KIND, aliases=("类别",))
     level: Mapped[str] = term("隐患级别", "Level", LEVEL, aliases=("级别",))
     status: Mapped[str] = term("状态", "Status", STATUS)
     description: Mapped[str | None] = text("隐患描述", "Description", aliases=("描述", "问题"))
     standard_version: Mapped[str | None] = text("判定依据", "Judged by")
     supervised: Mapped[bool | None] = flag("挂牌督办", "Special supervision")
-    found_on: Mapped[Date | None] = date("发现日期", "Found on")
     issued_on: Mapped[Date | None] = date("交办日期", "Issued on")
-    deadline: Mapped[Date | None] = date("整改期限", "Deadline", aliases=("限期",))
-    rectified_on: Mapped[Date | None] = date("整改完成日期", "Rectified on")
     verified_on: Mapped[Date | None] = date("复查日期", "Verified on")
     closed_on: Mapped[Date | None] = date("销号日期", "Closed on")
