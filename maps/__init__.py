@@ -15,6 +15,7 @@ from maps._map import (
     View,
     registry,
 )
+from maps._page import inlined, with_nonce
 
 __all__ = [
     "AlongFeatures",
@@ -29,5 +30,7 @@ __all__ = [
     "Source",
     "Statistics",
     "View",
+    "inlined",
     "registry",
+    "with_nonce",
 ]

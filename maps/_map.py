@@ -45,7 +45,9 @@ class RiskFeatures:
 class AlongFeatures:
     """Ask for what lies within `within` metres of one line feature, in chainage order.
 
-    `layers` are the target layers, () for every layer but the line's own. Given as a `Source` whose counts are by layer.
+    `layers` are the target layers, () for every layer but the line's own. Given as a `Source` with counts by layer.
+    Each feature has layer, code, name, term (of its layer's symbol field), distance_m, chainage_m, chainage (K1+234),
+    side (left, right, on), part and why (a list of sentences).
     """
 
     layer: str
@@ -74,7 +76,10 @@ class Statistics:
 
 @dataclass(frozen=True)
 class AreaRisk:
-    """Ask for the areas' risk. Given as the API's document: `{"areas": [{area_code, area, level, score, rank, ...}]}`."""
+    """Ask for the areas' risk. Given as the API's document.
+
+    `{"areas": [{"area_code", "area", "level", "score", "rank", "assets", "counts": {level: number}}]}`.
+    """
 
 
 Request = Features | RiskFeatures | AlongFeatures | Names | Statistics | AreaRisk
@@ -112,8 +117,8 @@ class View:
     """Everything that one drawing of a map is given.
 
     `bounds` are west, south, east, north in degrees, of the area where one is chosen. `data` answers the map's requests
-    under the same keys. `root` is the path under which the service answers ("" at its root), None in a saved file, which
-    then links to nothing.
+    under the same keys. `root` is the path under which the service answers ("" at its root); it is None in a saved
+    file, which then links to nothing.
     """
 
     language: Language

@@ -1,0 +1,110 @@
+"""The parts that maps are made of: the ground (areas and water), a layer's features, and their legend."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from layers import LEVELS, Layer, RiskConfig, Role
+from maps import _symbols
+from maps._map import Features, Layers, Request, Source, View
+from maps._page import Sheet
+
+DISCLAIMER = (
+    "辅助研判, 不替代法定判定",
+    "This supports judgement; it replaces no legal finding",
+)
+
+
+def areas_of(layers: Layers) -> str:
+    """Return the name of the layer of administrative areas."""
+    return next(name for name, layer in layers.items() if layer.role is Role.AREAS)
+
+
+def themes(layers: Layers) -> list[str]:
+    """Return the names of the layers that stand on the ground, points before lines before areas."""
+    order = {"line": 1, "area": 2}
+    names = [name for name, layer in layers.items() if layer.role is not Role.AREAS]
+    return sorted(names, key=lambda name: order.get(layers[name].symbol.shape, 0))
+
+
+def ground_requests(layers: Layers, waters: Sequence[str] = ()) -> dict[str, Request]:
+    """Ask for the areas and for the waters that exist, under the layers' names."""
+    return {name: Features(name) for name in (areas_of(layers), *waters) if name in layers}
+
+
+def put_ground(sheet: Sheet, waters: Sequence[str] = (), risk: Sequence[Mapping[str, Any]] = ()) -> None:
+    """Draw base map, areas and waters. With `risk` (the areas' levels) the areas are coloured by it."""
+    view = sheet.view
+    if view.base_map:
+        sheet.put("baseMap", {"url": view.base_map.url, "maxZoom": view.base_map.max_zoom})
+    name = areas_of(view.layers)
+    levels = _symbols.terms(LEVELS, view.language)
+    options = layer_options(view, name, view.data[name])
+    sheet.put("areas", options | {"risk": list(risk), "levels": levels if risk else {}})
+    sheet.ground += [("district", sheet.t("区界", "District boundary")), ("area", sheet.t("镇街界", "Area boundary"))]
+    for water in waters:
+        if water in view.data:
+            sheet.put("water", layer_options(view, water, view.data[water]))
+            sheet.ground.append(("water", view.layers[water].title.in_(view.language)))
+
+
+def layer_options(view: View, name: str, source: Source) -> dict[str, Any]:
+    """Return what the page's script needs to draw a layer's features and to open them."""
+    layer = view.layers[name]
+    given = {"url": source.url, "tiles": source.tiles, "features": source.features}
+    return {
+        "name": name,
+        "title": layer.title.in_(view.language),
+        **_symbols.symbol(layer, view.language),
+        "source": {key: value for key, value in given.items() if value is not None},
+        "fields": _symbols.fields(layer, view.language),
+    }
+
+
+def put_layer(sheet: Sheet, name: str, source: Source, **extra: Any) -> None:  # noqa: ANN401 - options of the script
+    """Draw a layer's features by the terms of its symbol's field, with its group in the legend."""
+    view = sheet.view
+    options = layer_options(view, name, source) | extra
+    sheet.put("layer", options)
+    sheet.legend.append(legend_group(name, options["title"], source.count, options["terms"], source.counts))
+
+
+def put_risk_layer(sheet: Sheet, name: str, source: Source) -> None:
+    """Draw a layer's features by their risk: colour by level, size by score, hollow where too little is known."""
+    view = sheet.view
+    sheet.put(
+        "layer",
+        layer_options(view, name, source)
+        | {
+            "field": "level",
+            "terms": _symbols.terms(LEVELS, view.language),
+            "sizeBy": {"field": "score", "most": 25},
+            "hollow": {"field": "completeness", "below": RiskConfig().hatch_below},
+            "trace": True,
+        },
+    )
+
+
+def legend_group(
+    layer: str,
+    title: str,
+    count: int | None,
+    terms: Mapping[str, Mapping[str, str]],
+    counts: Mapping[str, int],
+    *,
+    toggle: bool = True,
+    note: str = "",
+) -> dict[str, Any]:
+    """Return one group of the legend. Terms that no feature has are left out."""
+    shown = [
+        {"code": code, "label": term["label"], "count": counts[code]}
+        for code, term in terms.items()
+        if counts.get(code)
+    ]
+    return {"layer": layer, "title": title, "count": count, "terms": shown, "toggle": toggle, "note": note}
+
+
+def lines(layers: Layers) -> dict[str, type[Layer]]:
+    """Return the layers that are drawn as lines, by name."""
+    return {name: layer for name, layer in layers.items() if layer.geometry == ("MultiLineString",)}

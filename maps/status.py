@@ -1,0 +1,30 @@
+"""The status map 现状图: every layer by its own state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from layers import Label
+from maps._map import Features, Layers, Map, Request, View
+from maps._page import Sheet
+from maps._parts import areas_of, put_ground, put_layer, themes
+
+
+class StatusMap(Map):
+    """Every layer, coloured by the terms of its symbol's field."""
+
+    title = Label("现状图", "Status map")
+    description = Label("各类设施、项目与隐患的现状", "The state of every asset, project and hazard")
+
+    def requests(self, layers: Layers, parameters: Mapping[str, Any]) -> Mapping[str, Request]:  # noqa: ARG002
+        """Ask for all features of all layers."""
+        return {name: Features(name) for name in (areas_of(layers), *themes(layers))}
+
+    def build(self, view: View) -> Sheet:
+        """Draw the layers over the areas."""
+        sheet = Sheet(self, view)
+        put_ground(sheet)
+        for name in themes(view.layers):
+            put_layer(sheet, name, view.data[name])
+        return sheet
