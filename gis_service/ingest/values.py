@@ -1,0 +1,172 @@
+"""Judge values: what a file says in a column, as the kind of the field stores it. One short function per kind."""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from layers import UNKNOWN, Field, Label
+
+_NUMBER = re.compile(r"[+-]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
+_DAY = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[T ][\d:.+Z -]*)?", re.ASCII)
+_EIGHT_DIGITS = re.compile(r"(\d{4})(\d{2})(\d{2})", re.ASCII)
+_YES = {"是", "yes", "true", "1"}
+_NO = {"否", "no", "false", "0"}
+_MOST_MONEY = Decimal(10) ** 12
+_CENT = Decimal("0.0001")
+
+
+class Unfit(ValueError):
+    """A value that the field cannot hold; `why` says what it may be."""
+
+    def __init__(self, zh: str, en: str) -> None:
+        super().__init__(en)
+        self.why = Label(zh, en)
+
+
+def convert(field: Field, column: pa.Array) -> tuple[pa.Array, dict[int, tuple[str, Label]]]:
+    """Return a column as the field's kind, null where refused or missing (未知 for terms); and the refused, by index.
+
+    Each different value is looked at once, however many rows have it.
+    """
+    if isinstance(column, pa.ExtensionArray):  # JSON, as GDAL marks columns of mixed content
+        column = column.storage
+    try:
+        encoded = column.dictionary_encode()
+        distinct, places = encoded.dictionary.to_pylist(), encoded.indices
+    except pa.ArrowNotImplementedError:  # lists
+        distinct, places = column.to_pylist(), pa.array(np.arange(len(column)))
+    kind = _KINDS[field.kind]
+    missing = UNKNOWN if field.kind == "term" else None
+    converted: list[Any] = []
+    unfit: dict[int, tuple[str, Label]] = {}
+    for i, value in enumerate(distinct):
+        try:
+            result = None if _is_missing(value) else kind.convert(field, value)
+            converted.append(missing if result is None else result)
+        except Unfit as error:
+            converted.append(missing)
+            unfit[i] = str(value), error.why
+    # one more entry stands for null, so that a null of the file takes the place of what is missing
+    taken = places.fill_null(len(converted))
+    values = pa.array([*converted, missing], type=kind.arrow).take(taken)
+    if not unfit:
+        return values, {}
+    at = taken.to_numpy(zero_copy_only=False)
+    return values, {int(i): unfit[int(at[i])] for i in np.flatnonzero(np.isin(at, list(unfit)))}
+
+
+def _is_missing(value: Any) -> bool:  # noqa: ANN401 - whatever a file holds
+    return (
+        value is None
+        or (isinstance(value, float) and math.isnan(value))
+        or (isinstance(value, str) and not value.strip())
+    )
+
+
+def plain(value: Any) -> str:  # noqa: ANN401 - whatever a file holds
+    """Return a value as people would type it: 3.0 is 3, and blanks around it do not count."""
+    if isinstance(value, list):
+        return ", ".join(map(plain, value))
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return str(int(value))
+    return str(value).strip()
+
+
+def _text(_field: Field, value: Any) -> str | None:  # noqa: ANN401 - whatever a file holds
+    text = plain(value)
+    if "\0" in text or any("\ud800" <= c <= "\udfff" for c in text):
+        raise Unfit("含有数据库无法保存的字符", "holds a character that the database cannot keep")
+    return text or None
+
+
+def _term(field: Field, value: Any) -> str | None:  # noqa: ANN401 - whatever a file holds
+    if field.vocabulary is None:
+        raise TypeError("a term has a vocabulary")
+    found = field.vocabulary.find(plain(value))
+    if found is None:
+        codes = field.vocabulary.codes
+        raise Unfit(f"不在词表中，可用的有：{'、'.join(codes)}", f"not in the vocabulary; allowed: {', '.join(codes)}")
+    return found.code
+
+
+def _number(field: Field, value: Any) -> float | None:  # noqa: ANN401 - whatever a file holds
+    number = float(_numeric(value))
+    if not math.isfinite(number):
+        raise Unfit("不是有限的数", "not a finite number")
+    low, high = field.minimum, field.maximum
+    if (low is not None and number < low) or (high is not None and number > high):
+        low_zh, high_zh = ("" if b is None else f"{b:g}" for b in (low, high))
+        if high is None:
+            raise Unfit(f"不得小于 {low_zh}", f"must be at least {low_zh}")
+        if low is None:
+            raise Unfit(f"不得大于 {high_zh}", f"must be at most {high_zh}")
+        raise Unfit(f"应在 {low_zh} 至 {high_zh} 之间", f"must be between {low_zh} and {high_zh}")
+    return number
+
+
+def _money(field: Field, value: Any) -> str | None:  # noqa: ANN401 - whatever a file holds
+    amount = _numeric(value)
+    _number(field, value)
+    if abs(amount) >= _MOST_MONEY:
+        raise Unfit("金额过大（单位：万元）", "too large an amount (in 10,000 yuan)")
+    return str(amount.quantize(_CENT))
+
+
+def _numeric(value: Any) -> Decimal:  # noqa: ANN401 - whatever a file holds
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return Decimal(str(value))
+    text = unicodedata.normalize("NFKC", value).strip() if isinstance(value, str) else ""
+    if not _NUMBER.fullmatch(text):
+        raise Unfit("不是数字", "not a number")
+    return Decimal(text.replace(",", ""))
+
+
+def _date(_field: Field, value: Any) -> date | None:  # noqa: ANN401 - whatever a file holds
+    if isinstance(value, date):  # a datetime is one
+        return date(value.year, value.month, value.day)
+    text = unicodedata.normalize("NFKC", plain(value))
+    found = _DAY.fullmatch(text) or _EIGHT_DIGITS.fullmatch(text)
+    try:
+        if found:
+            year, month, day = map(int, found.groups())
+            return date(year, month, day)
+    except ValueError:  # no such day
+        pass
+    raise Unfit("不是日期，应如 2023-10-31、2023/10/31、2023年10月31日", "not a date such as 2023-10-31")
+
+
+def _flag(_field: Field, value: Any) -> bool | None:  # noqa: ANN401 - whatever a file holds
+    text = plain(value).casefold()
+    if text in _YES or text in _NO:
+        return text in _YES
+    if text in (UNKNOWN, "unknown"):
+        return None
+    raise Unfit("应为 是 或 否", "must be yes or no")
+
+
+class _Kind:
+    """How a kind of field is converted, and what Arrow calls the result."""
+
+    def __init__(self, convert: Callable[[Field, Any], Any], arrow: pa.DataType) -> None:
+        self.convert, self.arrow = convert, arrow
+
+
+_KINDS: Mapping[str, _Kind] = {
+    "text": _Kind(_text, pa.string()),
+    "term": _Kind(_term, pa.string()),
+    "number": _Kind(_number, pa.float64()),
+    "money": _Kind(_money, pa.string()),
+    "date": _Kind(_date, pa.date32()),
+    "flag": _Kind(_flag, pa.bool_()),
+}
