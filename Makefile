@@ -1,0 +1,65 @@
+# Two commands are all it takes: `make run` and `make test`. What they need is set up first, once.
+
+GIS_HOME ?= .gis
+export GIS_HOME
+
+SERVICE := .venv/service
+DEV := .venv/dev
+ASSETS := gis_service/web/vendor
+
+.PHONY: help
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: $(SERVICE) $(ASSETS) ## set up, start the database, serve; Ctrl-C stops both
+	@exec .venv/bin/gis run
+
+.PHONY: test
+test: BROWSER = browser
+test: $(DEV) $(ASSETS) ## set up and run the tests; ARGS="-k cluster" chooses
+	@.venv/bin/python -m pytest $(ARGS)
+
+.PHONY: check
+check: $(DEV) ## lint, format, types, direction of imports
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports
+
+.PHONY: setup
+setup: $(SERVICE) $(ASSETS) ## what `make run` does before it starts
+
+.PHONY: format
+format: $(DEV) ## put the code into its format
+	@.venv/bin/ruff check --fix --quiet .
+	@.venv/bin/ruff format --quiet .
+
+# Hashes and versions only: no host, so that an intranet's mirror serves as well.
+COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
+	--generate-hashes --no-emit-index-url --no-annotate --no-header
+
+.PHONY: lock
+lock: $(DEV) ## write the locks anew from pyproject.toml and package.json; UPGRADE=--upgrade takes newer versions
+	@$(COMPILE) $(UPGRADE) pyproject.toml --group build --output-file requirements/service.lock
+	@$(COMPILE) $(UPGRADE) pyproject.toml --group build --group dev --constraint requirements/service.lock \
+		--output-file requirements/dev.lock
+	@$(COMPILE) $(UPGRADE) --group node --output-file requirements/node.lock
+	@cd gis_service/web && npm install --package-lock-only --ignore-scripts --no-audit --no-fund --loglevel=error
+
+.PHONY: clean
+clean: ## remove what set-up made; the database stays
+	@rm -rf .venv $(ASSETS) *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+.PHONY: system
+system:
+	@scripts/setup.sh system $(BROWSER)
+
+$(SERVICE): requirements/service.lock pyproject.toml | system
+	@scripts/setup.sh python service
+
+$(DEV): requirements/dev.lock pyproject.toml | system
+	@scripts/setup.sh python dev
+
+$(ASSETS): gis_service/web/package.json gis_service/web/package-lock.json gis_service/web/vendor.mjs | $(SERVICE)
+	@scripts/setup.sh assets
