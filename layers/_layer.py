@@ -254,9 +254,8 @@ def registry() -> Mapping[str, type[Layer]]:
     for module in pkgutil.iter_modules(package.__path__):
         if not module.name.startswith("_"):
             declared = importlib.import_module(f"layers.{module.name}")
-            layer = [
-                c for c in vars(declared).values() if isinstance(c, type) and issubclass(c, Layer) and c is not Layer
-            ]
+            classes = [c for c in vars(declared).values() if isinstance(c, type) and issubclass(c, Layer)]
+            layer = [c for c in classes if c.__module__ == declared.__name__]
             if len(layer) != 1:
                 raise TypeError(f"layers/{module.name}.py declares {len(layer)} layers; one file is one layer")
             found[layer[0].__tablename__] = layer[0]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
+from psycopg2 import ProgrammingError
 from psycopg2.extensions import QuotedString
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -51,7 +52,7 @@ class Database:
         with self._connected() as connection, connection.begin():
             if user:
                 # SET LOCAL and not set_config(): only the former is passed on to the nodes of a spread cluster
-                connection.exec_driver_sql(f"SET LOCAL gis.user = {_quoted(user)}")
+                connection.exec_driver_sql(f"SET LOCAL gis.user_name = {_quoted(user)}")
             yield connection
 
     @contextmanager
@@ -81,14 +82,12 @@ class Database:
 def _quoted(value: str) -> str:
     quoted = QuotedString(value)
     quoted.encoding = "utf-8"
-    return quoted.getquoted().decode("utf-8").replace("%", "%%")
+    return str(quoted.getquoted(), "utf-8").replace("%", "%%")
 
 
 def _warm(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
     """Load PROJ and GEOS once, at connect: the first transform of a fresh connection takes 0.2 s."""
-    with connection.cursor() as cursor:
-        try:
-            cursor.execute("SELECT ST_Transform(ST_SetSRID(ST_MakePoint(119, 26), 4490), 4549)")
-        except Exception:  # noqa: BLE001, S110 - a database without PostGIS yet is about to be given it
-            pass
+    # a database without PostGIS yet is about to be given it
+    with suppress(ProgrammingError):
+        connection.cursor().execute("SELECT ST_Transform(ST_SetSRID(ST_MakePoint(119, 26), 4490), 4549)")
     connection.rollback()

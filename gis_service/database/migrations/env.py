@@ -4,7 +4,7 @@ from alembic import context
 from geoalchemy2 import alembic_helpers
 
 import gis_service.database.district
-import gis_service.database.risk_configs  # noqa: F401 - its table is part of the metadata
+import gis_service.database.risk_configs
 from layers import Base, registry
 
 registry()

@@ -56,7 +56,7 @@ LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
     NEW.version := CASE TG_OP WHEN 'INSERT' THEN 1 ELSE OLD.version + 1 END;
     NEW.updated_at := clock_timestamp();
-    NEW.updated_by := nullif(current_setting('gis.user', true), '');
+    NEW.updated_by := nullif(current_setting('gis.user_name', true), '');
     RETURN NEW;
 END $$;
 

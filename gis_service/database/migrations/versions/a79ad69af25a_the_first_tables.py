@@ -14,7 +14,7 @@ from alembic import op
 from geoalchemy2 import Geometry
 from sqlalchemy.dialects import postgresql
 
-revision = 'dd889637ce89'
+revision = 'a79ad69af25a'
 down_revision = None
 branch_labels = None
 depends_on = None
@@ -125,20 +125,20 @@ def upgrade() -> None:
     sa.Column('code', sa.Text(), nullable=False),
     sa.Column('name', sa.Text(), nullable=True),
     sa.Column('area_code', sa.Text(), nullable=True),
-    sa.Column('subject_layer', sa.Text(), nullable=True),
-    sa.Column('subject_code', sa.Text(), nullable=True),
     sa.Column('kind', sa.Text(), server_default='未知', nullable=False),
     sa.Column('level', sa.Text(), server_default='未知', nullable=False),
     sa.Column('status', sa.Text(), server_default='未知', nullable=False),
     sa.Column('description', sa.Text(), nullable=True),
     sa.Column('standard_version', sa.Text(), nullable=True),
     sa.Column('supervised', sa.Boolean(), nullable=True),
-    sa.Column('found_on', sa.Date(), nullable=True),
     sa.Column('issued_on', sa.Date(), nullable=True),
-    sa.Column('deadline', sa.Date(), nullable=True),
-    sa.Column('rectified_on', sa.Date(), nullable=True),
     sa.Column('verified_on', sa.Date(), nullable=True),
     sa.Column('closed_on', sa.Date(), nullable=True),
+    sa.Column('subject_layer', sa.Text(), nullable=True),
+    sa.Column('subject_code', sa.Text(), nullable=True),
+    sa.Column('found_on', sa.Date(), nullable=True),
+    sa.Column('deadline', sa.Date(), nullable=True),
+    sa.Column('rectified_on', sa.Date(), nullable=True),
     sa.Column('shares', postgresql.JSONB(astext_type=sa.Text()), nullable=True),
     sa.Column('extra', postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False),
     sa.Column('version', sa.Integer(), server_default=sa.text('1'), nullable=False),

@@ -1,0 +1,260 @@
+"""What lies along a line: features within so many metres, in the order of chainage (桩号).
+
+Distances are metres in the district's metric CRS; chainage is located on the projected line and given in geodesic
+metres from its upstream end; left and right are those of one who looks downstream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+
+import orjson
+import shapely
+from shapely import LineString, MultiLineString
+from sqlalchemy import Connection, func, select, text
+
+from gis_service.errors import UnknownName, UnknownValue, UsageError
+from gis_service.features import DECIMALS, unknown_feature
+from layers import STORED_SRID, Label, Layer, Role, ledger, own_columns, registry
+
+MOST_METRES = 20_000
+_SNAP = 0.05
+"""Ends of lines this near (metres) meet."""
+_ON = 0.05
+"""A feature this near (metres) lies on the line, on neither side."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line feature, cut into parts that each have a chainage of their own.
+
+    `parts` are in the metric CRS `srid`: the main stem first, then branches and separate pieces by length. `scale`
+    turns their planar metres into geodesic ones.
+    """
+
+    layer: type[Layer]
+    code: str
+    name: str | None
+    length_m: float
+    srid: int
+    scale: float
+    parts: tuple[LineString, ...]
+
+
+def along(connection: Connection, line: Line, targets: Sequence[type[Layer]], within: float) -> bytes:
+    """Return what lies along a line as a GeoJSON FeatureCollection in chainage order.
+
+    Each feature has `distance_m`, `chainage_m`, `chainage` (K1+234), `side` (left, right, on), `part` (1 is the main
+    stem) and `why` it matched: `within` the distance; `reference`, its own field names the line; `subject`, the line is
+    the hazard's subject; `subject_reference`, its subject's field names the line. What is
+    linked counts at any distance.
+
+    Raises
+    ------
+    UnknownValue
+        Where `within` is no distance between 0 and 20 km.
+    """
+    if not 0 <= within <= MOST_METRES:
+        raise UnknownValue("within", f"{within:g}", [f"0–{MOST_METRES} m"])
+    union = " UNION ALL ".join(_hits(line, target) for target in targets) or "SELECT 1, 0.0, '', '' WHERE false"
+    parameters = {
+        "parts": [part.wkb_hex for part in line.parts],
+        "srid": line.srid,
+        "scale": line.scale,
+        "within": within,
+        "line_layer": line.layer.__tablename__,
+        "line_code": line.code,
+    }
+    rows = connection.execute(text(f"{_ROUTES} {union} ORDER BY 1, 2, 3"), parameters).all()
+    counts = {target.__tablename__: 0 for target in targets}
+    for row in rows:
+        counts[row.layer] += 1
+    head = {
+        "type": "FeatureCollection",
+        "line": {
+            "layer": line.layer.__tablename__,
+            "code": line.code,
+            "name": line.name,
+            "length_m": round(line.length_m, 2),
+            "parts": len(line.parts),
+        },
+        "within_m": within,
+        "numberReturned": len(rows),
+        "counts": counts,
+    }
+    return orjson.dumps(head)[:-1] + b',"features":[' + ",".join(row.feature for row in rows).encode() + b"]}"
+
+
+def find_line(connection: Connection, layer: type[Layer], code: str, srid: int) -> Line:
+    """Read a line feature and cut it into parts.
+
+    Raises
+    ------
+    UnknownName
+        Where there is no such feature.
+    UsageError
+        Where the layer, or this feature, is no line.
+    """
+    lines = [name for name, other in registry().items() if "MultiLineString" in other.geometry]
+    if layer.__tablename__ not in lines:
+        raise UsageError(f"{layer.title.zh}不是线图层。", f"{layer.title.en} are no lines.", allowed=lines)
+    table = layer.__table__
+    row = connection.execute(
+        select(
+            table.c.name,
+            func.ST_AsBinary(func.ST_Transform(table.c.geom, srid)).label("shape"),
+            func.ST_Length(func.geography(table.c.geom)).label("length"),
+        ).where(table.c.code == code)
+    ).first()
+    if row is None:
+        raise unknown_feature(connection, layer, code)
+    shape = shapely.from_wkb(bytes(row.shape))
+    if not isinstance(shape, MultiLineString) or shape.length == 0:
+        raise UsageError(f"{code} 不是线，没有桩号。", f"{code} is no line and has no chainage.")
+    return Line(layer, code, row.name, row.length, srid, row.length / shape.length, _parts(shape))
+
+
+def find_targets(names: Sequence[str], line_layer: type[Layer]) -> list[type[Layer]]:
+    """Return the layers to look for: those named, or all but the line's own and the areas.
+
+    Raises
+    ------
+    UnknownName
+        With the layers that there are.
+    """
+    for name in names:
+        if name not in registry():
+            raise UnknownName(Label("图层", "layer"), name, registry())
+    if names:
+        return [registry()[name] for name in dict.fromkeys(names)]
+    return [layer for layer in registry().values() if layer is not line_layer and layer.role is not Role.AREAS]
+
+
+def _parts(shape: MultiLineString) -> tuple[LineString, ...]:
+    """Cut a line into the main stem, the longest way downstream, and then the longest ways that remain."""
+    merged = shapely.line_merge(shape, directed=True)
+    edges = list(merged.geoms) if isinstance(merged, MultiLineString) else [merged]
+    parts = []
+    while edges:
+        way = _longest_way(edges)
+        points = [p for index, edge in enumerate(way) for p in edge.coords[1 if index else 0 :]]
+        parts.append(LineString(points))
+        edges = [edge for edge in edges if edge not in way]
+    return tuple(parts)
+
+
+def _longest_way(edges: Sequence[LineString]) -> list[LineString]:
+    """Return the longest chain of edges, each beginning where the one before ends; the longest edge in a cycle."""
+    starts: dict[tuple[int, int], list[int]] = {}
+    for index, edge in enumerate(edges):
+        starts.setdefault(_node(edge.coords[0]), []).append(index)
+    following = {index: starts.get(_node(edge.coords[-1]), []) for index, edge in enumerate(edges)}
+    ways: dict[int, tuple[float, list[LineString]]] = {}
+    try:
+        for index in TopologicalSorter(following).static_order():  # an edge comes after all that follow it
+            length, way = max((ways[i] for i in following[index]), key=lambda w: w[0], default=(0.0, []))
+            ways[index] = (length + edges[index].length, [edges[index], *way])
+    except CycleError:
+        return [max(edges, key=lambda edge: edge.length)]
+    return max(ways.values(), key=lambda w: w[0])[1]
+
+
+def _node(point: Sequence[float]) -> tuple[int, int]:
+    return round(point[0] / _SNAP), round(point[1] / _SNAP)
+
+
+# The parts of the line, and for each a box in the stored CRS that holds everything within the distance: the index finds
+# the candidates there, and only these are transformed and measured.
+_ROUTES = f"""
+WITH route AS MATERIALIZED (
+    SELECT part, shape, ST_Length(shape) AS metres,
+        ST_Envelope(ST_Transform(ST_Buffer(shape, CAST(:within AS float) * 1.01 + 1), {STORED_SRID})) AS box
+    FROM (
+        SELECT ordinality AS part, ST_SetSRID(CAST(wkb AS geometry), :srid) AS shape
+        FROM unnest(CAST(:parts AS text[])) WITH ORDINALITY AS given (wkb, ordinality)
+    ) given
+)
+"""
+
+_HITS = """
+SELECT near.part, at.chainage, '{layer}' AS layer,
+    '{{"type": "Feature", "id": ' || to_json(t.code) || substr(ST_AsGeoJSON(record, 'geom', {decimals}), 19) AS feature
+FROM {layer} t
+CROSS JOIN LATERAL (SELECT ST_Transform(t.geom, :srid) AS shape OFFSET 0) target
+CROSS JOIN LATERAL (
+    SELECT route.*, ST_Distance(route.shape, target.shape) AS distance FROM route ORDER BY distance, part LIMIT 1
+) near
+CROSS JOIN LATERAL (
+    SELECT ST_LineLocatePoint(near.shape, ST_ClosestPoint(near.shape, target.shape)) AS fraction,
+        ST_ClosestPoint(target.shape, near.shape) AS point
+    OFFSET 0
+) foot
+CROSS JOIN LATERAL (
+    SELECT foot.fraction * near.metres * :scale AS chainage,
+        ST_LineInterpolatePoint(near.shape, greatest(foot.fraction - {step} / near.metres, 0)) AS above,
+        ST_LineInterpolatePoint(near.shape, least(foot.fraction + {step} / near.metres, 1)) AS below
+    OFFSET 0
+) at
+CROSS JOIN LATERAL (
+    SELECT '{layer}' AS layer, {fields}, t.{term} AS term,
+        round(near.distance::numeric, 2) AS distance_m,
+        round(at.chainage::numeric, 2) AS chainage_m,
+        'K' || div(round(at.chainage)::integer, 1000) || '+'
+            || lpad(mod(round(at.chainage)::integer, 1000)::text, 3, '0') AS chainage,
+        CASE
+            WHEN near.distance <= {on} THEN 'on'
+            WHEN (ST_X(at.below) - ST_X(at.above)) * (ST_Y(foot.point) - ST_Y(at.above))
+                > (ST_Y(at.below) - ST_Y(at.above)) * (ST_X(foot.point) - ST_X(at.above)) THEN 'left'
+            ELSE 'right'
+        END AS side,
+        near.part,
+        array_remove(ARRAY[CASE WHEN near.distance <= :within THEN 'within' END, {why}], NULL) AS why,
+        ST_SetSRID(t.geom, 4326) AS geom
+) record
+WHERE t.id IN (SELECT c.id FROM route JOIN {layer} c ON c.geom && route.box {linked_ids})
+    AND (near.distance <= :within OR {linked})
+    AND NOT ('{layer}' = :line_layer AND t.code = :line_code)
+"""
+
+
+def _hits(line: Line, target: type[Layer]) -> str:
+    """Return the SELECT of one target layer: part, chainage, layer and the feature's JSON."""
+    links = _links(line.layer, target)
+    return _HITS.format(
+        layer=target.__tablename__,
+        fields=", ".join(f"t.{name}" for name in target.fields()),
+        term=target.symbol.field,
+        decimals=DECIMALS,
+        step=_ON,
+        on=_ON,
+        why=", ".join(f"CASE WHEN {link.format('t')} THEN '{why}' END" for why, link in links.items()) or "NULL",
+        linked=" OR ".join(link.format("t") for link in links.values()) or "false",
+        linked_ids="".join(
+            f" UNION SELECT c.id FROM {target.__tablename__} c WHERE {link.format('c')}" for link in links.values()
+        ),
+    )
+
+
+def _links(line_layer: type[Layer], target: type[Layer]) -> dict[str, str]:
+    """Return how a target's record may name the line, as conditions on its row `{}`, by why it matches."""
+    references = _references(target, line_layer)
+    links = {"reference": " OR ".join(f"{{0}}.{name} = :line_code" for name in references)} if references else {}
+    if target is ledger():
+        links["subject"] = "({0}.subject_layer = :line_layer AND {0}.subject_code = :line_code)"
+        naming = [
+            f"({{0}}.subject_layer = '{name}' AND {{0}}.subject_code IN "
+            f"(SELECT s.code FROM {name} s WHERE s.{field} = :line_code))"
+            for name, layer in registry().items()
+            for field in _references(layer, line_layer)
+        ]
+        if naming:
+            links["subject_reference"] = "(" + " OR ".join(naming) + ")"
+    return links
+
+
+def _references(layer: type[Layer], to: type[Layer]) -> list[str]:
+    """Return the layer's own fields that hold codes of another layer."""
+    fields = layer.fields()
+    return [c.name for c in own_columns(layer) if fields[c.name].references == to.__tablename__]

@@ -1,0 +1,8 @@
+"""Risk: the score of every feature, its trace, and the colour of every area."""
+
+from gis_service.risk.areas import area_risk
+from gis_service.risk.score import Model, layers_with_risk, model, with_risk
+from gis_service.risk.score import features as risk_features
+from gis_service.risk.trace import explain
+
+__all__ = ["Model", "area_risk", "explain", "layers_with_risk", "model", "risk_features", "with_risk"]
