@@ -1,0 +1,82 @@
+"""The 55 rivers: 53 open ones, 120 km in all, and 胪厦溪 and 浦口河 under remediation (report 1.2.1)."""
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import shapely
+
+from sample.areas import containing
+from sample.days import inspected
+from sample.names import RIVERS, person, weighted
+from sample.plane import Array, Random, seeded, stored
+from sample.waters import courses, spring_for, tributary
+
+UNDER_WORK = ("胪厦溪", "浦口河")
+OPEN_KM = 120.0
+LIGHT_ODOUR = ("胪厦溪", "浦口河", "竹榄河", "樟岚河")
+LATE_SAMPLES = ("洪湾河", "石步河", "吴山河")
+
+
+@cache
+def lines() -> dict[str, list[Array]]:
+    """Return the lines of each river on the plane by name: (n x 2) in metres, downstream, the main one first."""
+    drawn = courses(0)
+    by_length = sorted(range(len(drawn)), key=lambda i: -shapely.linestrings(drawn[i][0]).length)
+    free = {area: list(names) for area, names in RIVERS.items()}
+    names = {}
+    for i in by_length:
+        middle = shapely.line_interpolate_point(shapely.linestrings(drawn[i][0]), 0.5, normalized=True)
+        names[i] = free[containing(middle.x, middle.y)].pop(0)
+    spring = spring_for([i for i, name in names.items() if name not in UNDER_WORK], OPEN_KM)
+    courses_now = courses(spring)
+    return {names[i]: courses_now[i] for i in sorted(names)}
+
+
+@cache
+def network() -> Any:  # noqa: ANN401 - a shapely MultiLineString
+    """Return all rivers on the plane as one geometry."""
+    return shapely.MultiLineString([line for parts in lines().values() for line in parts])
+
+
+@cache
+def codes() -> dict[str, str]:
+    """Return the code of each river by its name."""
+    return {name: f"HD-{i:03d}" for i, name in enumerate(lines(), 1)}
+
+
+def records() -> list[dict[str, Any]]:
+    """Return the rivers as records of the layer rivers."""
+    rng = seeded("rivers")
+    rows = []
+    for (name, parts), joins in zip(lines().items(), tributary(), strict=True):
+        length = shapely.MultiLineString(parts).length
+        importance = "支流" if joins else "主干" if length > 3200 else "次干"
+        rows.append({"code": codes()[name], "name": name, "importance": importance, **_about(name, importance, rng)})
+        rows[-1]["catchment"] = _catchment(parts)
+        rows[-1]["geom"] = stored(shapely.MultiLineString(parts))
+    return rows
+
+
+def _about(name: str, importance: str, rng: Random) -> dict[str, Any]:
+    wide = {"主干": 20.0, "次干": 12.0, "支流": 6.0}[importance]
+    people = {"主干": 260, "次干": 120, "支流": 50}[importance]
+    open_now = name not in UNDER_WORK
+    sampled = inspected(rng, 90, late=0.0)
+    return {
+        "status": "建成开放" if open_now else "整治中",
+        "width_m": float(round(wide * (0.8 + 0.8 * rng.random()))),
+        "mgmt_width_m": {"主干": 15.0, "次干": 10.0, "支流": 8.0}[importance],
+        "water_grade": weighted(rng, {"Ⅲ": 14, "Ⅳ": 24, "Ⅴ": 12}) if name not in LIGHT_ODOUR else "劣Ⅴ",
+        "black_odour": "轻度" if name in LIGHT_ODOUR else "正常",
+        "sampled_on": None if name == "谢坑溪" else inspected(rng, 90, late=1.0) if name in LATE_SAMPLES else sampled,
+        "interception": weighted(rng, {"已完成": 47, "未截污": 6}) if open_now else "临时截污",
+        "chief": person(rng),
+        "people": float(round(people * np.exp(0.5 * rng.standard_normal()))),
+    }
+
+
+def _catchment(parts: list[Array]) -> str:
+    """Tell which arm of the Min river the water flows to: north of the line from cape to cape, or south of it."""
+    x, y = parts[0][-1]
+    return "闽江北港水系" if y > 15_600 - 0.52 * x else "乌龙江水系"
