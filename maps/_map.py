@@ -152,11 +152,12 @@ class Parameter:
 
 
 class Map(ABC):
-    """The base of every map. Its name is its file's name."""
+    """The base of every map. Its name is its file's name; `rank` is its place in menus, the lower the earlier."""
 
     title: ClassVar[Label]
     description: ClassVar[Label]
     parameters: ClassVar[tuple[Parameter, ...]] = ()
+    rank: ClassVar[int] = 100
 
     @property
     def name(self) -> str:
@@ -174,7 +175,7 @@ class Map(ABC):
 
 @cache
 def registry() -> Mapping[str, Map]:
-    """Import every file of this package and return its maps by name, in the order of the file names."""
+    """Import every file of this package and return its maps by name, in the order of their ranks."""
     package = importlib.import_module("maps")
     found: dict[str, Map] = {}
     for module in pkgutil.iter_modules(package.__path__):
@@ -184,4 +185,4 @@ def registry() -> Mapping[str, Map]:
             if len(kinds) != 1:
                 raise TypeError(f"maps/{module.name}.py declares {len(kinds)} maps; one file is one map")
             found[module.name] = kinds[0]()
-    return MappingProxyType(found)
+    return MappingProxyType(dict(sorted(found.items(), key=lambda item: (item[1].rank, item[0]))))

@@ -20,6 +20,7 @@ class AlongMap(Map):
     description = Label(
         "河道 (或其他线状设施) 沿线的隐患与设施, 按桩号排列", "What lies along a river or another line, by chainage"
     )
+    rank = 30
     parameters = (
         Parameter("layer", Label("线图层", "Line layer"), "layer", "rivers"),
         Parameter("code", Label("编号", "Code"), "code"),

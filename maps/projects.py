@@ -23,6 +23,7 @@ class ProjectsMap(Map):
 
     title = Label("项目图", "Projects")
     description = Label("项目状态、投资与形象进度", "State, investment and progress of project sites")
+    rank = 40
 
     def requests(self, layers: Layers, parameters: Mapping[str, Any]) -> Mapping[str, Request]:  # noqa: ARG002
         """Ask for the sites, and for every measure of theirs per programme and area."""

@@ -20,6 +20,7 @@ class RiskMap(Map):
 
     title = Label("风险图", "Risk map")
     description = Label("镇街与设施的风险等级", "Risk levels of areas and assets")
+    rank = 20
 
     def requests(self, layers: Layers, parameters: Mapping[str, Any]) -> Mapping[str, Request]:  # noqa: ARG002
         """Ask for the areas' levels and for the scores of every layer that declares a risk."""

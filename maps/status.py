@@ -16,6 +16,7 @@ class StatusMap(Map):
 
     title = Label("现状图", "Status map")
     description = Label("各类设施、项目与隐患的现状", "The state of every asset, project and hazard")
+    rank = 10
 
     def requests(self, layers: Layers, parameters: Mapping[str, Any]) -> Mapping[str, Request]:  # noqa: ARG002
         """Ask for all features of all layers."""

@@ -1,0 +1,240 @@
+// The margin column: legend buttons, panels, the sheet that opens on a phone; and the maps with a part of their own.
+"use strict";
+
+(() => {
+  const { element, t } = gis;
+  const page = (selector) => document.querySelector(selector);
+
+  /** Bring the page to life: swatches, toggles, the handle, links that keep the question asked. */
+  gis.furnish = (state) => {
+    document.addEventListener("DOMContentLoaded", () => furnishLegend(state));
+    const handle = page(".handle"), margin = page(".margin");
+    handle?.addEventListener("click", () => handle.setAttribute("aria-expanded", margin.classList.toggle("open")));
+    page(".print")?.addEventListener("click", () => window.print());
+    for (const link of document.querySelectorAll("a.language")) {
+      const query = new URLSearchParams(location.search);
+      query.set("lang", link.search.slice(6));
+      link.search = query;
+    }
+    page("form.query")?.addEventListener("submit", (event) => joinChecked(event.target));
+    const resized = new ResizeObserver(() => state.map.invalidateSize({ animate: false, pan: false }));
+    resized.observe(state.map.getContainer());
+  };
+
+  /** Send boxes ticked as one comma-separated parameter, and nothing when all are. */
+  function joinChecked(form) {
+    const boxes = [...form.querySelectorAll("[data-joined]")], ticked = boxes.filter((box) => box.checked);
+    if (ticked.length && ticked.length < boxes.length) {
+      form.append(element("input", { type: "hidden", name: boxes[0].dataset.joined, value: ticked.map((box) => box.value).join(",") }));
+    }
+  }
+
+  function furnishLegend(state) {
+    const layers = (name) => state.layers.filter((layer) => name === "*" ? layer.points || layer.trace : layer.name === name && !layer.quiet);
+    for (const canvas of document.querySelectorAll(".legend canvas")) drawSwatch(state, canvas, layers);
+    for (const group of document.querySelectorAll("fieldset.group")) {
+      const mine = () => layers(group.dataset.layer);
+      group.querySelector("input")?.addEventListener("change", (event) => {
+        for (const layer of mine()) layer.visible = event.target.checked;
+        group.classList.toggle("off", !event.target.checked);
+        state.painter.redraw();
+      });
+      for (const button of group.querySelectorAll("button[data-term]")) {
+        button.addEventListener("click", () => {
+          const on = button.getAttribute("aria-pressed") !== "true";
+          button.setAttribute("aria-pressed", on);
+          for (const layer of mine()) layer.hidden[on ? "delete" : "add"](button.dataset.term);
+          state.painter.redraw();
+        });
+      }
+    }
+  }
+
+  const GROUND = {
+    district: { shape: "area", colour: gis.INK.district, fill: gis.INK.paper, width: 2 },
+    area: { shape: "area", colour: gis.INK.border, fill: gis.INK.paper, dash: [4, 2] },
+    water: { shape: "line", colour: gis.INK.water, width: 2.6 },
+  };
+
+  function drawSwatch(state, canvas, layers) {
+    const { layer: name, term, ground } = canvas.dataset;
+    if (ground) return gis.symbols.swatch(canvas, GROUND[ground]);
+    const [layer] = layers(name);
+    if (!layer) return canvas.remove();
+    const plain = name === "*" ? "circle" : layer.shape;
+    const colour = term ? layer.terms[term].colour : "#6b7480";
+    return gis.symbols.swatch(canvas, { shape: plain, colour, radius: 5.4 });
+  }
+
+  // ---- risk ----
+
+  /** The areas' ranking: bars of the counts per level, and a click goes to the area. */
+  gis.areaRisk = (map) => {
+    for (const bar of document.querySelectorAll(".bar[data-counts]")) {
+      const counts = JSON.parse(bar.dataset.counts), total = Object.values(counts).reduce((a, b) => a + b, 0);
+      for (const [level, count] of Object.entries(counts)) {
+        if (!count) continue;
+        const piece = element("i", { "data-level": level, title: `${level} ${count}` });
+        piece.style.flexGrow = count;
+        bar.append(piece);
+      }
+      bar.setAttribute("role", "img");
+      bar.setAttribute("aria-label", Object.entries(counts).map(([level, count]) => `${level} ${count}`).join(", ") + ` / ${total}`);
+    }
+    for (const row of document.querySelectorAll("tr[data-area]")) {
+      activate(row, () => {
+        const area = map.gis.ground.source.list.find((feature) => feature.code === row.dataset.area);
+        if (area) map.fitBounds(boxOf(area), { padding: [30, 30], maxZoom: 15 });
+      });
+    }
+  };
+
+  const boxOf = ({ box }) => [[gis.latitude(box[3]), gis.longitude(box[0])], [gis.latitude(box[1]), gis.longitude(box[2])]];
+
+  function activate(row, act) {
+    row.addEventListener("click", act);
+    row.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" || event.key === " ") { event.preventDefault(); act(); }
+    });
+  }
+
+  /** A score's trace: each factor with what was read, its score, weight and contribution; the rules that fired. */
+  gis.traceOf = (trace) => {
+    const rows = (trace.factors || []).map((f) => element("tr", { class: f.assumed ? "assumed" : null },
+      element("th", { scope: "row" }, f.label, f.assumed ? element("em", {}, t("缺, 取中值", "assumed")) : null),
+      element("td", {}, String(f.raw ?? "–")), ...[f.score, f.weight, f.contribution].map((v) => element("td", { class: "number" }, v === undefined || v === null ? "" : gis.number(v)))));
+    const heads = [t("因素", "Factor"), t("原值", "Value"), t("评分", "Score"), t("权重", "Weight"), t("贡献", "Part")];
+    const rules = (trace.rules || []).map((rule) => element("li", {}, `${rule.label || rule.id} → ${rule.at_least || ""}`));
+    return element("div", { class: "trace" },
+      element("table", {}, element("thead", {}, element("tr", {}, ...heads.map((h) => element("th", {}, h)))), element("tbody", {}, ...rows)),
+      rules.length ? element("ul", { class: "rules" }, ...rules) : null,
+      element("p", { class: "note" }, t("辅助研判, 不替代法定判定", "Supports judgement; replaces no legal finding")));
+  };
+
+  // ---- projects ----
+
+  gis.projects = () => {
+    const all = [...document.querySelectorAll("details.programme")];
+    for (const one of all) one.addEventListener("toggle", () => { if (one.open) all.forEach((other) => { if (other !== one) other.open = false; }); });
+  };
+
+  // ---- along ----
+
+  /** One line downstream: its corridor, arrows of the flow, the hits numbered by chainage, and their table. */
+  gis.along = (map, { line, within, hits, layers }) => {
+    const state = map.gis;
+    gis.parts.add(state, line, { z: 12, quiet: true, opens: false, draw: (layer, frame) => drawCourse(layer, frame, within) });
+    const shown = gis.parts.add(state, { name: "hits", title: "", terms: {}, ...hits }, { z: 60, opens: false, draw() {} });
+    shown.source.ready.then((features) => {
+      features.forEach((feature, i) => { feature.number = i + 1; });
+      for (const [name, described] of Object.entries(layers)) {
+        const mine = features.filter((feature) => feature.properties.layer === name);
+        for (const feature of mine) feature.properties[described.field] ??= feature.properties.term;
+        state.layers.push({ ...described, z: 50, visible: true, opens: true, hit: true, hidden: new Set(), radius: 10, state,
+          source: { inView: () => mine, list: mine, ready: Promise.resolve(mine) }, draw: drawHits });
+      }
+      furnishLegend(state);
+      fillTable(state, features, layers, shown.source.document);
+      state.painter.redraw();
+    });
+    state.layers.at(-2).source.ready.then(([course]) => {
+      if (course) map.fitBounds(boxOf(course), { padding: [60, 60], maxZoom: 16 });
+    });
+  };
+
+  function drawCourse(layer, frame, within) {
+    const { ctx } = frame;
+    for (const feature of layer.shown) {
+      ctx.lineCap = "round";
+      gis.parts.stroke(frame, feature, "rgba(31,111,178,.13)", Math.max(2, 2 * within * frame.metre));
+      gis.parts.stroke(frame, feature, "#ffffff", 8);
+      gis.parts.stroke(frame, feature, "#1f6fb2", 5);
+      for (const part of feature.parts) arrows(frame, part);
+    }
+    for (const feature of layer.shown) if (feature.parts.length === 1) posts(frame, feature.parts[0]);
+  }
+
+  /** Chevrons every 70 pixels, pointing downstream. */
+  function arrows({ ctx, x, y }, part) {
+    let left = 35;
+    ctx.strokeStyle = "#ffffff";
+    ctx.lineWidth = 1.6;
+    for (let i = 2; i < part.length; i += 2) {
+      const ax = x(part[i - 2]), ay = y(part[i - 1]), dx = x(part[i]) - ax, dy = y(part[i + 1]) - ay, length = Math.hypot(dx, dy);
+      if (!length) continue;
+      for (; left < length; left += 70) {
+        const ux = dx / length, uy = dy / length, px = ax + ux * left, py = ay + uy * left;
+        ctx.beginPath();
+        ctx.moveTo(px - 2.6 * ux - 2.4 * uy, py - 2.6 * uy + 2.4 * ux);
+        ctx.lineTo(px + 1.6 * ux, py + 1.6 * uy);
+        ctx.lineTo(px - 2.6 * ux + 2.4 * uy, py - 2.6 * uy - 2.4 * ux);
+        ctx.stroke();
+      }
+      left -= length;
+    }
+  }
+
+  /** Kilometre posts along the course: K0, K1, ... */
+  function posts(frame, part) {
+    let gone = 0, next = 0;
+    for (let i = 2; i < part.length; i += 2) {
+      const a = [gis.longitude(part[i - 2]), gis.latitude(part[i - 1])], b = [gis.longitude(part[i]), gis.latitude(part[i + 1])];
+      const step = gis.distance(a, b);
+      for (; next <= gone + step; next += 1000) {
+        const share = step ? (next - gone) / step : 0;
+        const px = frame.x(part[i - 2] + share * (part[i] - part[i - 2])), py = frame.y(part[i - 1] + share * (part[i + 1] - part[i - 1]));
+        gis.symbols.point(frame.ctx, { shape: "circle", colour: "#ffffff", radius: 3.4 }, px, py);
+        frame.labels.push({ text: `K${next / 1000}`, x: px, y: py, above: -13, size: 11, weight: 600, colour: "#1f4e79", rank: 10 });
+      }
+      gone += step;
+    }
+  }
+
+  function drawHits(layer, frame) {
+    for (const feature of layer.shown) {
+      const [x, y] = gis.placeOf(frame, feature), term = layer.terms[gis.termOf(layer, feature.properties)];
+      if (feature.kind === gis.LINE) gis.parts.stroke(frame, feature, term ? term.colour : "#8a8f98", 4);
+      const radius = feature === layer.state.chosen ? 13 : 9.5;
+      gis.symbols.point(frame.ctx, { shape: layer.shape, colour: term ? term.colour : "#8a8f98", radius, text: String(feature.number) }, x, y);
+      gis.keepFree(frame, x, y, radius);
+    }
+  }
+
+  function fillTable(state, features, layers, document_) {
+    const body = page(".hits tbody"), found = document_ && document_.line;
+    const name = found ? found.name || found.code : "";
+    if (name) page(".line-name").textContent = name;
+    const length = found && found.length_m ? t(`全长 ${gis.metres(found.length_m)}, `, `${gis.metres(found.length_m)} long, `) : "";
+    page(".summary").textContent = length + t(`沿线 ${features.length} 处`, `${features.length} along it`);
+    for (const feature of features) {
+      const p = feature.properties, layer = state.layers.find((l) => l.hit && l.name === p.layer), term = layer && layer.terms[gis.termOf(layer, p)];
+      const mark = element("canvas", { class: "swatch" });
+      if (layer) gis.symbols.swatch(mark, { shape: layer.shape, colour: term ? term.colour : "#8a8f98", radius: 5 });
+      const row = element("tr", { tabindex: 0, "data-code": p.code },
+        element("td", {}, String(feature.number)), element("td", { class: "number" }, p.chainage), element("td", {}, gis.sideOf(p.side)),
+        element("td", { class: "number" }, gis.metres(p.distance_m)), element("th", { scope: "row" }, mark, p.name || p.code, element("small", {}, layer ? layer.title : "")),
+        element("td", {}, term ? term.label : ""), element("td", { class: "why" }, gis.reasonsOf(p.why)));
+      activate(row, () => select(state, layer, feature, row));
+      feature.row = row;
+      body.append(row);
+    }
+    if (!features.length) body.append(element("tr", {}, element("td", { colspan: 7 }, t("沿线没有符合条件的记录", "Nothing lies along this line"))));
+    state.map.on("popupclose", () => mark_(state, null));
+    for (const layer of state.layers) if (layer.hit) layer.onopen = (feature) => { mark_(state, feature); feature.row.scrollIntoView({ block: "nearest" }); return false; };
+  }
+
+  function mark_(state, feature) {
+    state.chosen?.row.classList.remove("chosen");
+    state.chosen = feature;
+    feature?.row.classList.add("chosen");
+    state.painter.redraw();
+  }
+
+  function select(state, layer, feature) {
+    const { frame, _bounds } = state.painter, [x, y] = gis.placeOf(frame, feature);
+    const latlng = state.map.layerPointToLatLng([x + _bounds.min.x, y + _bounds.min.y]);
+    state.map.setView(latlng, Math.max(state.map.getZoom(), 14), { animate: false });
+    gis.openPopup(state, [{ layer, feature }], latlng);
+    mark_(state, feature);
+  }
+})();
