@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from gis_service.ingest.columns import match, parse_fields
 from gis_service.ingest.judge import Judge, Refusal
 from gis_service.ingest.load import Staging, load_frame
 from gis_service.ingest.place import Place, crs_of
-from gis_service.ingest.read import Source, geometry_column, open_source
+from gis_service.ingest.read import open_source
 from gis_service.ingest.shapes import named
 from layers import Layer
 
@@ -81,29 +82,24 @@ def import_file(
     UsageError
         Where a name is not there, or the source layer has to be chosen.
     """
-    source = open_source(Path(path), source_layer)
-    columns = match(layer, source.columns, fields)
-    judge = Judge(layer, columns, Place(crs_of(source.path.name, source.crs, crs)))
+    path = Path(path)
     refused: list[Refusal] = []
     read = fitting = shaped = 0
-    try:
+    with open_source(path, source_layer) as source, _accepted(path):
+        columns = match(layer, source.columns, fields)
+        judge = Judge(layer, columns, Place(crs_of(path.name, source.crs, crs)))
         with database.transaction(user) as connection:
             staging = Staging(connection, layer, columns)
             for batch in source.batches():
-                judged = judge(batch, geometry_column(batch.schema), read + 1)
+                judged = judge(batch, source.geometry, read + 1)
                 staging.add(judged.table)
                 refused += judged.refused
                 read, fitting, shaped = read + len(batch), fitting + judged.fitting, shaped + judged.shaped
                 if progress:
                     progress(read, source.rows)
             if shaped and not fitting:
-                raise _wrong_type(source, layer)
+                raise _wrong_type(path, layer)
             counts = staging.load(dry_run=dry_run)
-    except (DataError, IntegrityError, InternalError) as error:
-        raise SourceError(
-            f"数据库拒绝了 {source.path.name}：{_first_line(error.orig)}",
-            f"The database refused {source.path.name}: {_first_line(error.orig)}",
-        ) from error
     return Summary(
         layer.__tablename__,
         read,
@@ -118,14 +114,21 @@ def import_file(
     )
 
 
-def _wrong_type(source: Source, layer: type[Layer]) -> GeometryTypeError:
+def _wrong_type(path: Path, layer: type[Layer]) -> GeometryTypeError:
     held, title = named(layer.geometry), layer.title
     return GeometryTypeError(
-        f"{source.path.name} 中没有一条记录的几何类型适合图层“{title.zh}”（只收{held.zh}）。",
-        f"No geometry of {source.path.name} is of a type that {title.en} hold ({held.en}).",
-        allowed=layer.geometry,
+        f"{path.name} 中没有一条记录的几何类型适合图层“{title.zh}”（只收{held.zh}）。",
+        f"No geometry of {path.name} is of a type that the layer {title.en} holds ({held.en}).",
     )
 
 
-def _first_line(error: BaseException | None) -> str:
-    return str(error).partition("\n")[0]
+@contextmanager
+def _accepted(path: Path) -> Iterator[None]:
+    """Say which file it was that the database, the last to judge, refused."""
+    try:
+        yield
+    except (DataError, IntegrityError, InternalError) as error:
+        reason = str(error.orig).partition("\n")[0]
+        raise SourceError(
+            f"数据库拒绝了 {path.name}：{reason}", f"The database refused {path.name}: {reason}"
+        ) from error

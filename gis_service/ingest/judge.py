@@ -99,7 +99,7 @@ class Judge:
     def _extra(self, batch: pa.RecordBatch, codes: pa.Array | None) -> tuple[list[str], dict[int, Why]]:
         """Gather what has no column, as JSON objects; a column `extra` of our own exports is opened up again."""
         names = self._columns.extra
-        columns = [_values(batch[name]) for name in names]
+        columns = [_values(batch[name], json=name == "extra") for name in names]
         # the id of a GeoJSON feature repeats the code in our own exports
         ids = codes.to_pylist() if codes is not None and "id" in names else None
         texts: list[str] = []
@@ -134,18 +134,21 @@ def _broken(wkb: NDArray[np.object_], shapes: NDArray[np.object_]) -> dict[int, 
     return {int(i): ("", why) for i in np.flatnonzero(there & shapely.is_missing(shapes))}
 
 
-def _values(column: pa.Array) -> list[Any]:
-    """Return the values as JSON has them: what GDAL marks as JSON is opened up, where it is JSON."""
-    if not isinstance(column, pa.ExtensionArray):
-        return list(column.to_pylist())
-    return [_opened(text) for text in column.storage.to_pylist()]
+def _values(column: pa.Array, *, json: bool) -> list[Any]:
+    """Return the values as JSON has them; text that is said to be JSON, by GDAL or by `json`, is opened up."""
+    if isinstance(column, pa.ExtensionArray):
+        column, json = column.storage, True
+    values = column.to_pylist()
+    return [_opened(value) for value in values] if json else list(values)
 
 
-def _opened(text: str | None) -> Any:  # noqa: ANN401 - JSON
+def _opened(value: Any) -> Any:  # noqa: ANN401 - JSON
+    if not isinstance(value, str):
+        return value
     try:
-        return None if text is None else orjson.loads(text)
+        return orjson.loads(value)
     except orjson.JSONDecodeError:
-        return text
+        return value
 
 
 def _json(value: Any) -> str:  # noqa: ANN401 - what JSON has no word for

@@ -14,8 +14,8 @@ import shapely
 from geopandas import GeoDataFrame
 from sqlalchemy import Connection, text
 
+from gis_service.features import DECIMALS
 from gis_service.ingest.columns import Columns
-from gis_service.ingest.place import DECIMALS
 from gis_service.ingest.shapes import Geometries, multi
 from layers import STORED_SRID, UNKNOWN, Layer
 
@@ -54,7 +54,7 @@ class Staging:
         connection.execute(
             text(
                 f"CREATE TEMPORARY TABLE {_STAGED} ON COMMIT DROP AS "
-                f"SELECT {names}, 0 AS _row, CAST(NULL AS bigint) AS _target, false AS _changed "
+                f"SELECT {names}, 0 AS _row, CAST(NULL AS bigint) AS _target, CAST(NULL AS boolean) AS _changed "
                 f"FROM {self._table} WITH NO DATA"
             )
         )
@@ -82,7 +82,7 @@ class Staging:
         counts = self._connection.execute(
             text(
                 "SELECT count(*) FILTER (WHERE _target IS NULL), count(*) FILTER (WHERE _changed), "
-                f"count(*) FILTER (WHERE _target IS NOT NULL AND NOT _changed) FROM {_STAGED}"
+                f"count(*) FILTER (WHERE _target IS NOT NULL AND _changed IS NULL) FROM {_STAGED}"
             )
         ).one()
         if not dry_run:

@@ -3,6 +3,9 @@
 The way leads through WGS 84: PROJ knows how nearly every CRS relates to it, while straight to CGCS2000 it falls back on
 equal degrees where it knows no relation, 100 m and more off outside China. From WGS 84 on, degrees are taken over as
 they are: the two systems differ by less than a metre, and PROJ has no transformation between them either.
+
+Coordinates are kept to as many decimals as exports write (a millimetre), so that an export taken in again changes
+nothing.
 """
 
 from __future__ import annotations
@@ -16,11 +19,9 @@ from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 
 from gis_service.errors import CrsError
+from gis_service.features import DECIMALS
 from gis_service.ingest.shapes import Geometries
 from layers import Label
-
-DECIMALS = 9
-"""Coordinates are kept to this many decimals of a degree, a tenth of a millimetre: what exports write, exactly."""
 
 _WORLD = (-180.0, -90.0, 180.0, 90.0)
 _MARGIN = 3.0  # a projected CRS is used a little beyond its zone, where a district straddles two
@@ -75,7 +76,9 @@ class Place:
 
     def __call__(self, shapes: Geometries) -> tuple[Geometries, dict[int, tuple[str, Label]]]:
         """Return the geometries in EPSG:4490 (2D, rounded), None where refused; and why, by index."""
-        flat = shapely.force_2d(shapes)
+        flat = shapes.copy()
+        deep = shapely.has_z(flat) | shapely.has_m(flat)
+        flat[deep] = shapely.force_2d(flat[deep])
         source, owner = shapely.get_coordinates(flat, return_index=True)
         placed = self._to_degrees(source)
         outside = ~self._inside(placed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,35 +17,44 @@ from gis_service.errors import GeometryTypeError, UnknownName, UnreadableSource,
 from layers import Label
 
 _BROKEN = (DataSourceError, DataLayerError, FeatureError, pa.ArrowException, OSError, ValueError, RuntimeError)
+_JSON = (".geojson", ".json")
 
 
 @dataclass(frozen=True)
 class Source:
-    """One layer of a file: its name, CRS (as GDAL says it, None where it has none), columns, and size if known."""
+    """An open layer of a file: its CRS as GDAL says it (None without one), its columns, its number of rows if known.
+
+    `geometry` is the name of the column that holds WKB, None where there is none.
+    """
 
     path: Path
-    layer: str
     crs: str | None
     columns: tuple[str, ...]
+    geometry: str | None
     rows: int | None
-    options: dict[str, str]
+    _reader: pa.RecordBatchReader
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """Stream the rows in the file's order; the geometry is the column `geometry_column` names, as WKB.
+        """Stream the rows in the file's order, some ten thousands at a time.
 
         Raises
         ------
         UnreadableSource
             Where the file breaks off, or its text is not in the encoding that it claims.
         """
-        with _readable(self.path):
-            opened = pyogrio.raw.open_arrow(self.path, layer=self.layer, use_pyarrow=True, **self.options)
-            with opened as (_, reader):
-                yield from reader
+        while True:
+            with _readable(self.path):
+                try:
+                    batch = self._reader.read_next_batch()
+                    batch.validate(full=True)
+                except StopIteration:
+                    return
+            yield batch
 
 
-def open_source(path: Path, layer: str | None = None) -> Source:
-    """Open a file of any format that GDAL reads, and choose the one layer of it that has geometry, or `layer`.
+@contextmanager
+def open_source(path: Path, layer: str | None = None) -> Iterator[Source]:
+    """Open a file of any format that GDAL reads: the one layer in it that has geometry, or the one called `layer`.
 
     Raises
     ------
@@ -60,41 +69,41 @@ def open_source(path: Path, layer: str | None = None) -> Source:
     """
     if not path.is_file():
         raise UnreadableSource(f"没有文件 {path}。", f"There is no file {path}.")
-    with _readable(path):
-        found = {str(name): kind for name, kind in pyogrio.list_layers(path)}
-        chosen = _choose(path, found, layer)
-        info = pyogrio.read_info(path, layer=chosen)
-    # GDAL would turn text that looks like a date into one, and the bureau's spelling would be lost
-    options = {"DATE_AS_STRING": "YES"} if info["driver"] in ("GeoJSON", "GeoJSONSeq") else {}
-    columns = tuple(str(name) for name in info["fields"])
-    rows = int(info["features"])
-    return Source(path, chosen, info["crs"], columns, rows if rows >= 0 else None, options)
+    # GDAL reads all of a JSON file to open it, so that is done once; and it must leave text that looks like a date
+    json = path.suffix.lower() in _JSON
+    options = {"DATE_AS_STRING": "YES"} if json else {}
+    rows = None
+    with ExitStack() as stack:
+        with _readable(path):
+            if layer is not None or not json:
+                layer = _choose(path, {str(name): kind for name, kind in pyogrio.list_layers(path)}, layer)
+                rows = None if json else int(pyogrio.read_info(path, layer=layer)["features"])
+            opened = pyogrio.raw.open_arrow(path, layer=layer, use_pyarrow=True, **options)
+            about, reader = stack.enter_context(opened)
+        columns = tuple(str(name) for name in about["fields"])
+        known = rows if rows is not None and rows >= 0 else None
+        yield Source(path, about["crs"], columns, _geometry_column(reader.schema), known, reader)
 
 
 def _choose(path: Path, found: dict[str, Any], layer: str | None) -> str:
-    if layer is not None:
-        if layer not in found:
-            raise UnknownName(Label("源图层", "source layer"), layer, found)
-        if found[layer] is not None:
-            return layer
-    spatial = [name for name, kind in found.items() if kind is not None]
-    if len(spatial) == 1 and layer is None:
-        return spatial[0]
-    if spatial and layer is None:
+    if layer is not None and layer not in found:
+        raise UnknownName(Label("源图层", "source layer"), layer, found)
+    spatial = [name for name, kind in found.items() if kind is not None and layer in (None, name)]
+    if not spatial:
+        raise GeometryTypeError(
+            f"{path.name} 中的 {'、'.join(found)} 没有几何图形。", f"{', '.join(found)} of {path.name} has no geometry."
+        )
+    if len(spatial) > 1:
         raise UsageError(
             f"{path.name} 中有 {len(spatial)} 个图层，请用 --source-layer 指明。",
             f"{path.name} holds {len(spatial)} layers: choose one with --source-layer.",
             allowed=spatial,
         )
-    raise GeometryTypeError(
-        f"{path.name} 中没有带几何图形的图层{layer or ''}。",
-        f"{path.name} holds no layer {layer or ''} with geometry.".replace("  ", " "),
-        allowed=spatial,
-    )
+    return spatial[0]
 
 
-def geometry_column(schema: pa.Schema) -> str | None:
-    """Return the name of the column that holds WKB, as GDAL marks it."""
+def _geometry_column(schema: pa.Schema) -> str | None:
+    """Find the column that GDAL marks as WKB."""
     for field in schema:
         if b"wkb" in (field.metadata or {}).get(b"ARROW:extension:name", b""):
             return str(field.name)
@@ -108,11 +117,6 @@ def _readable(path: Path) -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
-    except UnicodeDecodeError as error:
-        raise UnreadableSource(
-            f"{path.name} 的文字编码与其声明不符（{error.reason}）。请另存为 UTF-8 后再导入。",
-            f"The text of {path.name} is not in the encoding it claims ({error.reason}). Save it as UTF-8.",
-        ) from error
     except _BROKEN as error:
         detail = str(error).replace("\n", " ")
         raise UnreadableSource(

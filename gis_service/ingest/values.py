@@ -85,7 +85,7 @@ def plain(value: Any) -> str:  # noqa: ANN401 - whatever a file holds
 
 def _text(_field: Field, value: Any) -> str | None:  # noqa: ANN401 - whatever a file holds
     text = plain(value)
-    if "\0" in text or any("\ud800" <= c <= "\udfff" for c in text):
+    if "\0" in text:
         raise Unfit("含有数据库无法保存的字符", "holds a character that the database cannot keep")
     return text or None
 
