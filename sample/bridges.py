@@ -13,7 +13,7 @@ from sample.names import AGENCIES, pick, weighted
 from sample.plane import Array, Random, joined, seeded, smooth, stored
 from sample.rivers import codes, lines, network
 
-APART = 380.0  # metres between two bridges: the minor crossings between are culverts
+APART = 560.0  # metres between two bridges: the minor crossings between are culverts
 
 # road, class, the points that it passes, in km
 ROADS = (
@@ -106,7 +106,7 @@ def _bridge(name: str, road: str, point: Array, river: str, rng: Random) -> dict
 
 def _urban(name: str, point: Array, road: str, importance: str, river: str, rng: Random) -> dict[str, Any]:
     grade = weighted(rng, {"A": 22, "B": 22, "C": 7})
-    heavy = {"快速路": "特大", "主干路": weighted(rng, {"较大": 3, "一般": 2})}.get(importance, "一般")
+    heavy = {"快速路": "较大", "主干路": weighted(rng, {"较大": 3, "一般": 2})}.get(importance, "一般")
     return _bridge(name, road, point, river, rng) | {
         "importance": importance,
         "grade": grade,
@@ -114,7 +114,7 @@ def _urban(name: str, point: Array, road: str, importance: str, river: str, rng:
         "bci": round({"A": 90.0, "B": 80.0, "C": 66.0}[grade] + rng.random() * 9, 1),
         "assessed_on": inspected(rng, 300, late=0.0),
         "owner": "市管" if importance == "快速路" else "区管",
-        "traffic": "较大" if heavy == "特大" and rng.random() < 0.6 else heavy,
+        "traffic": heavy,
         "people": float(round({"快速路": 150, "主干路": 90}.get(importance, 30) * np.exp(0.5 * rng.standard_normal()))),
     }
 

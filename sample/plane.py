@@ -95,7 +95,7 @@ def wind(stretch: Array, amplitude: float, wavelength: float, phase: float) -> A
     t = np.linspace(0, 1, len(stretch))
     length = np.hypot(*np.diff(stretch, axis=0).T).sum()
     swing = np.sin(2 * np.pi * t * length / wavelength + phase) * np.sin(np.pi * t)
-    swing += 0.45 * np.sin(4.7 * np.pi * t * length / wavelength + 2 * phase) * np.sin(np.pi * t)
+    swing += 0.35 * np.sin(4.3 * np.pi * t * length / wavelength + 2 * phase) * np.sin(np.pi * t)
     swung = stretch + amplitude * swing[:, None] * across
     swung[[0, -1]] = stretch[[0, -1]]
     return np.asarray(swung)

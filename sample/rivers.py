@@ -14,6 +14,8 @@ from sample.waters import courses, spring_for, tributary
 
 UNDER_WORK = ("胪厦溪", "浦口河")
 OPEN_KM = 120.0
+REPORTED = {"流花溪": (7.7, 10.0), "浦下河": (15.7, 9.1), "胪厦溪": (12.8, 4.0), "浦口河": (17.4, 6.9)}
+"""The rivers that the report names, and about where they run, in km."""
 LIGHT_ODOUR = ("胪厦溪", "浦口河", "竹榄河", "樟岚河")
 LATE_SAMPLES = ("洪湾河", "石步河", "吴山河")
 
@@ -21,16 +23,22 @@ LATE_SAMPLES = ("洪湾河", "石步河", "吴山河")
 @cache
 def lines() -> dict[str, list[Array]]:
     """Return the lines of each river on the plane by name: (n x 2) in metres, downstream, the main one first."""
-    drawn = courses(0)
-    by_length = sorted(range(len(drawn)), key=lambda i: -shapely.linestrings(drawn[i][0]).length)
-    free = {area: list(names) for area, names in RIVERS.items()}
+    names = _names([shapely.linestrings(parts[0]) for parts in courses(0)])
+    spring = spring_for([i for i, name in enumerate(names) if name not in UNDER_WORK], OPEN_KM)
+    return dict(zip(names, courses(spring), strict=True))
+
+
+def _names(mains: list[Any]) -> list[str]:
+    """Name rivers by their main lines: those of the report by their place, the others after their sub-district."""
     names = {}
-    for i in by_length:
-        middle = shapely.line_interpolate_point(shapely.linestrings(drawn[i][0]), 0.5, normalized=True)
+    for name, place in REPORTED.items():
+        at = shapely.points(np.array(place) * 1000)
+        names[min(range(len(mains)), key=lambda i: mains[i].distance(at))] = name
+    free = {area: list(pool) for area, pool in RIVERS.items()}
+    for i in sorted(set(range(len(mains))) - set(names), key=lambda i: -mains[i].length):
+        middle = shapely.line_interpolate_point(mains[i], 0.5, normalized=True)
         names[i] = free[containing(middle.x, middle.y)].pop(0)
-    spring = spring_for([i for i, name in names.items() if name not in UNDER_WORK], OPEN_KM)
-    courses_now = courses(spring)
-    return {names[i]: courses_now[i] for i in sorted(names)}
+    return [names[i] for i in range(len(mains))]
 
 
 @cache

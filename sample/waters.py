@@ -21,7 +21,9 @@ RIVERS = 55
 SPACING = 960.0  # metres between the nodes of the network
 MOUTHS = 25
 INSIDE = 45.0  # metres between a mouth and the rim: the district's records end at the dike
-STEP = 35.0
+BANK = 260.0  # metres that a river keeps from the rim, but for its mouth
+SHORTEST = 520.0  # metres of its main line that a river keeps, however dry its spring
+STEP = 22.0
 CULVERT = 70.0  # metres of a river that run under ground, where it has a culvert
 CULVERTED = (7,)  # rivers without branches and with so many stretches have one
 WIDEST_COSINE = 0.45  # waters meet, and a river turns, at 63 degrees or more
@@ -60,7 +62,8 @@ def _neighbours(nodes: Array) -> dict[int, list[int]]:
     found: dict[int, list[int]] = {i: [] for i in range(len(nodes))}
     for edge in edges:
         a, b = (number[tuple(p)] for p in shapely.get_coordinates(edge).tolist())
-        if edge.length < 1.9 * SPACING and inner.contains(edge) and max(a, b) >= MOUTHS:
+        far = shapely.distance(outline().exterior, shapely.line_interpolate_point(edge, 0.5, normalized=True)) > BANK
+        if edge.length < 1.9 * SPACING and far and inner.contains(edge) and max(a, b) >= MOUTHS:
             found[a].append(b)
             found[b].append(a)
     return {i: sorted(others) for i, others in found.items()}
@@ -151,23 +154,27 @@ def courses(spring: float) -> list[list[Array]]:
     """
     found = []
     for lines in _drawn():
-        parts = [joined([_without_spring(line[0], spring), *line[1:]]) for line in lines]
+        parts = [_without_spring(joined(line), spring * _length(line[0])) for line in lines]
         if len(lines[0]) in CULVERTED and len(lines) == 1:
             parts = _culvert(parts[0], lines[0])
         found.append(parts)
     return found
 
 
-def _without_spring(stretch: Array, spring: float) -> Array:
-    line = shapely.linestrings(stretch)
-    return shapely.get_coordinates(substring(line, spring * line.length, line.length))
+def _without_spring(line: Array, dry: float) -> Array:
+    dry = min(dry, max(_length(line) - SHORTEST, 0))
+    return shapely.get_coordinates(substring(shapely.linestrings(line), dry, _length(line)))
+
+
+def _length(line: Array) -> float:
+    return float(np.hypot(*np.diff(line, axis=0).T).sum())
 
 
 def _culvert(line: Array, stretches: list[Array]) -> list[Array]:
     """Take `CULVERT` metres out of a line, halfway between two nodes, where nothing joins it."""
     whole = shapely.linestrings(line)
-    last = shapely.linestrings(stretches[-1])
-    at = whole.length - last.length / 2
+    below = [_length(stretch) for stretch in stretches[len(stretches) // 2 :]]
+    at = whole.length - sum(below) + below[0] / 2
     upper = substring(whole, 0, at - CULVERT / 2)
     lower = substring(whole, at + CULVERT / 2, whole.length)
     return [shapely.get_coordinates(upper), shapely.get_coordinates(lower)]
