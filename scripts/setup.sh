@@ -2,7 +2,7 @@
 # Brings a clone to where it runs, one part a call; parts that are done already cost nothing. Called by make.
 #
 #   setup.sh system [browser]     packages of the system: PostGIS, fonts, Python; for tests a browser
-#   setup.sh python service|dev   .venv from a lock
+#   setup.sh python service|dev   .venv from a lock, and the project in it (`packages`, then `project`)
 #   setup.sh assets               what the pages load, from npm to gis_service/web/vendor
 set -eu
 cd "$(dirname "$0")/.."
@@ -125,7 +125,7 @@ END
 
 venv_pip() { .venv/bin/python -m pip --disable-pip-version-check --no-input "$@"; }
 
-set_up_python() { # set_up_python service|dev
+set_up_packages() { # set_up_packages service|dev
   if ! .venv/bin/python -c '' 2>/dev/null; then
     found=$(find_python) || {
       echo "需要 Python 3.11 至 3.14（含 venv）。 Python 3.11 to 3.14 with venv is needed; PYTHON=/path/to/it chooses one." >&2
@@ -135,8 +135,16 @@ set_up_python() { # set_up_python service|dev
     step "Python 环境 Virtual environment: $("$found" --version)" "$found" -m venv .venv
   fi
   step "Python 依赖 Python packages" venv_pip install --require-hashes -r "requirements/$1.lock"
+}
+
+set_up_project() { # set_up_project service|dev
   step "本项目 This project" venv_pip install --no-deps --no-build-isolation --editable .
   touch .venv/service .venv/"$1" # dev holds all of service, at the same versions
+}
+
+set_up_python() {
+  set_up_packages "$1"
+  set_up_project "$1"
 }
 
 # --- assets ----------------------------------------------------------------------------------------------------------
