@@ -43,13 +43,40 @@ class Line:
     parts: tuple[LineString, ...]
 
 
-def along(connection: Connection, line: Line, targets: Sequence[type[Layer]], within: float) -> bytes:
-    """Return what lies along a line as a GeoJSON FeatureCollection in chainage order.
+@dataclass(frozen=True)
+class Hits:
+    """What lies along a line: how many per layer, and the features as a run of GeoJSON texts in chainage order."""
+
+    line: Line
+    within: float
+    counts: dict[str, int]
+    features: bytes
+
+    def document(self) -> bytes:
+        """Return the GeoJSON FeatureCollection, with the line itself and the counts as further members."""
+        head = {
+            "type": "FeatureCollection",
+            "line": {
+                "layer": self.line.layer.__tablename__,
+                "code": self.line.code,
+                "name": self.line.name,
+                "length_m": round(self.line.length_m, 2),
+                "parts": len(self.line.parts),
+            },
+            "within_m": self.within,
+            "numberReturned": sum(self.counts.values()),
+            "counts": self.counts,
+        }
+        return orjson.dumps(head)[:-1] + b',"features":[' + self.features + b"]}"
+
+
+def along(connection: Connection, line: Line, targets: Sequence[type[Layer]], within: float) -> Hits:
+    """Find what lies within so many metres of a line, or is linked to it, in chainage order.
 
     Each feature has `distance_m`, `chainage_m`, `chainage` (K1+234), `side` (left, right, on), `part` (1 is the main
     stem) and `why` it matched: `within` the distance; `reference`, its own field names the line; `subject`, the line is
-    the hazard's subject; `subject_reference`, its subject's field names the line. What is
-    linked counts at any distance.
+    the hazard's subject; `subject_reference`, its subject's field names the line. What is linked counts at any
+    distance.
 
     Raises
     ------
@@ -58,7 +85,7 @@ def along(connection: Connection, line: Line, targets: Sequence[type[Layer]], wi
     """
     if not 0 <= within <= MOST_METRES:
         raise UnknownValue("within", f"{within:g}", [f"0–{MOST_METRES} m"])
-    union = " UNION ALL ".join(_hits(line, target) for target in targets) or "SELECT 1, 0.0, '', '' WHERE false"
+    union = " UNION ALL ".join(_hits(line, target) for target in targets)
     parameters = {
         "parts": [part.wkb_hex for part in line.parts],
         "srid": line.srid,
@@ -71,20 +98,7 @@ def along(connection: Connection, line: Line, targets: Sequence[type[Layer]], wi
     counts = {target.__tablename__: 0 for target in targets}
     for row in rows:
         counts[row.layer] += 1
-    head = {
-        "type": "FeatureCollection",
-        "line": {
-            "layer": line.layer.__tablename__,
-            "code": line.code,
-            "name": line.name,
-            "length_m": round(line.length_m, 2),
-            "parts": len(line.parts),
-        },
-        "within_m": within,
-        "numberReturned": len(rows),
-        "counts": counts,
-    }
-    return orjson.dumps(head)[:-1] + b',"features":[' + ",".join(row.feature for row in rows).encode() + b"]}"
+    return Hits(line, within, counts, ",".join(row.feature for row in rows).encode())
 
 
 def find_line(connection: Connection, layer: type[Layer], code: str, srid: int) -> Line:

@@ -6,6 +6,7 @@ than a metre. Eight decimals are a millimetre.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -20,9 +21,11 @@ from sqlalchemy import (
     func,
     literal,
     literal_column,
+    or_,
     select,
     true,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from gis_service.errors import UnknownName
 from gis_service.filters import where
@@ -82,8 +85,12 @@ def area_codes(connection: Connection, area: str) -> list[str]:
 
 
 def in_area(layer: type[Layer], codes: list[str]) -> ColumnElement[bool]:
-    """Select the features that the areas of these codes hold; of the areas themselves, those areas."""
-    return (layer.code if layer.role is Role.AREAS else layer.area_code).in_(codes)
+    """Select the features that lie in these areas, lines and polygons also where they only cross them."""
+    if layer.role is Role.AREAS:
+        return layer.code.in_(codes)
+    if layer.geometry == ("Point",):
+        return layer.area_code.in_(codes)
+    return or_(layer.area_code.in_(codes), layer.__table__.c.shares.has_any(cast(codes, ARRAY(Text))))
 
 
 def as_geojson(
@@ -107,19 +114,27 @@ def as_geojson(
     return select(table.c.id, feature.label("feature")).join_from(row, record, true())
 
 
+@dataclass(frozen=True)
+class Page:
+    """Some features as a comma-separated run of GeoJSON texts, and the key to ask the next page with, if any."""
+
+    features: bytes
+    number: int
+    following: int | None
+
+
 def page(
     connection: Connection, layer: type[Layer], clause: ColumnElement[bool], *, limit: int, after: int = 0
-) -> tuple[bytes, int | None]:
-    """Return features as a comma-separated run of GeoJSON texts in the order of ids, and the key of the next page.
+) -> Page:
+    """Return at most `limit` features in the order of ids, from behind the key that the page before gave.
 
-    `limit` is the most features on the page, `after` the key that the page before gave, 0 for the first. The next
-    page's key is None on the last. Paging by key costs the same at any depth; an OFFSET reads all that it skips.
+    Paging by key costs the same at any depth; an OFFSET reads all that it skips.
     """
     table = layer.__table__
     rows = as_geojson(layer).where(clause, table.c.id > after).order_by(table.c.id).limit(limit + 1)
     found = connection.execute(rows).all()
-    more = len(found) > limit
-    return ",".join(row.feature for row in found[:limit]).encode(), found[limit - 1].id if more else None
+    features = ",".join(row.feature for row in found[:limit]).encode()
+    return Page(features, min(len(found), limit), found[limit - 1].id if len(found) > limit else None)
 
 
 def one(connection: Connection, layer: type[Layer], code: str) -> bytes:

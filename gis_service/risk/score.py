@@ -8,7 +8,8 @@ versioned configuration, no standard: the result supports judgement and replaces
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -129,19 +130,30 @@ def features(
     Further properties: `score` (1-25), `level` (红 橙 黄 蓝), `completeness` (0-1).
     """
     result = scored(layer, model).subquery("scored")
-    level = case(dict(enumerate(COLOURS, 1)), value=result.c.rank)
-    extra = [
+    rows = as_geojson(layer, *shown(result), beside=result).add_columns(result.c.rank).where(clause)
+    found = connection.execute(rows.order_by(layer.id)).all()
+    tally = Counter(row.rank for row in found)
+    return ",".join(row.feature for row in found).encode(), _by_level(tally)
+
+
+def counts(connection: Connection, layer: type[Layer], model: Model, clause: ColumnElement[bool]) -> dict[str, int]:
+    """Return how many features have each level, 红 first."""
+    result, table = scored(layer, model).subquery("scored"), layer.__table__
+    counted = select(result.c.rank, func.count()).join_from(table, result, result.c.id == table.c.id).where(clause)
+    return _by_level({row[0]: row[1] for row in connection.execute(counted.group_by(result.c.rank))})
+
+
+def shown(result: Subquery) -> list[ColumnElement[Any]]:
+    """Return what maps draw of scored rows: `score`, `level`, `completeness`."""
+    return [
         func.round(cast(result.c.score, Numeric), 2).label("score"),
-        level.label("level"),
+        case(dict(enumerate(COLOURS, 1)), value=result.c.rank).label("level"),
         func.round(cast(result.c.completeness, Numeric), 2).label("completeness"),
     ]
-    table = layer.__table__
-    rows = as_geojson(layer, *extra, beside=result).add_columns(level.label("level")).where(clause)
-    found = connection.execute(rows.order_by(table.c.id)).all()
-    counts = dict.fromkeys(LEVELS.codes[: len(COLOURS)], 0)
-    for row in found:
-        counts[row.level] += 1
-    return ",".join(row.feature for row in found).encode(), counts
+
+
+def _by_level(tally: Mapping[int, int]) -> dict[str, int]:
+    return {level: tally.get(rank, 0) for rank, level in sorted(enumerate(COLOURS, 1), reverse=True)}
 
 
 def rank_of(score: ColumnElement[float], config: RiskConfig) -> ColumnElement[int]:

@@ -1,0 +1,1 @@
+"""The service over HTTP: one small router a resource; `app` wires them."""

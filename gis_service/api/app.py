@@ -1,0 +1,61 @@
+"""Wires the service: database, errors, routers, assets. Nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib.resources import files
+
+from fastapi import Depends, FastAPI
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.staticfiles import StaticFiles
+
+from gis_service.api import (
+    along,
+    docs,
+    exports,
+    features,
+    health,
+    layers,
+    maps,
+    problems,
+    risk,
+    start,
+    statistics,
+    tiles,
+)
+from gis_service.api.deps import known_parameters
+from gis_service.database import Database
+from gis_service.settings import Settings
+
+DESCRIPTION = """
+Rivers, bridges, LPG stations, heritage buildings, project sites and hazards of one district: features, statistics per
+area, what lies along a river, risk with its trace, maps, exports. Coordinates are longitude, latitude in CGCS2000
+(EPSG:4490), which differs from WGS 84 by less than a metre. Errors are problem documents (RFC 9457) in Chinese or, with
+`lang=en`, in English.
+"""
+
+
+def create_app(database: Database, settings: Settings) -> FastAPI:
+    """Return the service for one district's database."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        database.engine.dispose()
+
+    app = FastAPI(
+        title="GIS service", description=DESCRIPTION, version="0.1.0", docs_url=None, redoc_url=None, lifespan=lifespan
+    )
+    app.state.database, app.state.settings = database, settings
+    problems.install(app)
+    checked = [Depends(known_parameters)]
+    for resource in (layers, features, statistics, along, risk, exports, tiles, start):
+        app.include_router(resource.router, dependencies=checked)
+    for resource in (maps, health, docs):
+        app.include_router(resource.router)
+    web = files("gis_service") / "web"
+    app.mount("/assets/vendor", StaticFiles(directory=str(web / "vendor"), check_dir=False), name="vendor")
+    app.mount("/assets", StaticFiles(directory=str(web / "static")), name="assets")
+    app.add_middleware(GZipMiddleware, minimum_size=1000)
+    return app

@@ -1,0 +1,145 @@
+"""What routes need: the database, the reader's language, the day, a layer. Routes never catch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Annotated, Any
+
+from fastapi import Depends, Path, Query, Request
+from sqlalchemy import Connection
+
+from gis_service.database import Database, District
+from gis_service.errors import UnknownValue, UsageError
+from gis_service.features import find_layer
+from gis_service.settings import Settings
+from layers import Language, Layer
+
+LANGUAGES: tuple[Language, ...] = ("zh", "en")
+
+
+def database(request: Request) -> Database:
+    """Return the district's database."""
+    found: Database = request.app.state.database
+    return found
+
+
+def settings(request: Request) -> Settings:
+    """Return the service's settings."""
+    found: Settings = request.app.state.settings
+    return found
+
+
+def reading(database: Annotated[Database, Depends(database)]) -> Iterator[Connection]:
+    """Yield a read-only connection that sees one state for the whole request."""
+    with database.reading() as connection:
+        yield connection
+
+
+DatabaseDep = Annotated[Database, Depends(database)]
+SettingsDep = Annotated[Settings, Depends(settings)]
+ConnectionDep = Annotated[Connection, Depends(reading)]
+
+
+def district(database: DatabaseDep, connection: ConnectionDep) -> District:
+    """Return the district: name, clock, metric CRS."""
+    return database.district(connection)
+
+
+DistrictDep = Annotated[District, Depends(district)]
+
+
+def chosen_language(request: Request) -> Language:
+    """Return the reader's language: `lang`, else what she chose before, else what her client asks for.
+
+    Pages are Chinese first, so only programs are asked by Accept-Language; where nothing is said the setting counts.
+    """
+    for given in (request.query_params.get("lang"), request.cookies.get("lang")):
+        if given in LANGUAGES:
+            return given
+    accepted = request.headers.get("accept-language", "").lower()
+    if request.url.path.startswith("/api") and accepted[:2] in LANGUAGES:
+        return "en" if accepted.startswith("en") else "zh"
+    default: Language = request.app.state.settings.language
+    return default
+
+
+def language(
+    request: Request,
+    lang: Annotated[str | None, Query(description="Language of the answer: zh or en.", examples=["en"])] = None,
+) -> Language:
+    """Return the reader's language, refusing one that is not spoken here."""
+    if lang is not None and lang not in LANGUAGES:
+        raise UnknownValue("lang", lang, LANGUAGES)
+    return chosen_language(request)
+
+
+LanguageDep = Annotated[Language, Depends(language)]
+
+
+def as_of(
+    district: DistrictDep,
+    as_of: Annotated[
+        str | None,
+        Query(
+            description="The day (YYYY-MM-DD) that overdue hazards, due inspections and risk are judged for. "
+            "By default the district's day.",
+            examples=["2023-10-31"],
+        ),
+    ] = None,
+) -> date:
+    """Return the day that everything derived is judged for."""
+    if not as_of:
+        return district.today
+    try:
+        return date.fromisoformat(as_of)
+    except ValueError as error:
+        raise UnknownValue("as_of", as_of, ["YYYY-MM-DD"]) from error
+
+
+AsOfDep = Annotated[date, Depends(as_of)]
+
+
+def layer(
+    layer: Annotated[str, Path(description="Name of a layer.", examples=["rivers"])],
+) -> type[Layer]:
+    """Return the layer named in the path."""
+    return find_layer(layer)
+
+
+LayerDep = Annotated[type[Layer], Depends(layer)]
+
+AreaQuery = Annotated[
+    str, Query(description="Code of an area: only what lies in it, or in areas inside it.", examples=["350104101"])
+]
+FilterQuery = Annotated[
+    str, Query(description="CQL2 text on the layer's fields (see /api/layers).", examples=["status = '建成开放'"])
+]
+
+
+def known_parameters(request: Request) -> None:
+    """Refuse a query parameter that the route does not have: a typing error must not look like an answer.
+
+    Raises
+    ------
+    UsageError
+        With the parameters that there are.
+    """
+    route: Any = request.scope["route"]
+    allowed = [p.alias for p in _query_parameters(route.dependant)]
+    for name in request.query_params:
+        if name not in allowed:
+            raise UsageError(
+                f"没有名为“{name}”的参数。", f"There is no parameter {name!r}.", allowed=sorted(set(allowed))
+            )
+
+
+def _query_parameters(dependant: Any) -> Iterator[Any]:  # noqa: ANN401 - FastAPI's own
+    yield from dependant.query_params
+    for inner in dependant.dependencies:
+        yield from _query_parameters(inner)
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Split a comma-separated list of names."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())

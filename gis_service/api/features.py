@@ -1,0 +1,65 @@
+"""GET /api/layers/{layer}/features: the records, a page at a time or one by one."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import urlencode
+
+import orjson
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+
+from gis_service.api.deps import AreaQuery, AsOfDep, ConnectionDep, FilterQuery, LanguageDep, LayerDep, SettingsDep
+from gis_service.features import one, page, selection
+
+router = APIRouter(tags=["features"])
+
+GEOJSON = "application/geo+json"
+FEATURE = {
+    "type": "Feature",
+    "id": "HD-001",
+    "geometry": {"type": "MultiLineString", "coordinates": [[[119.25, 26.05], [119.26, 26.04]]]},
+    "properties": {"code": "HD-001", "name": "流花溪", "area_code": "350104103", "status": "建成开放"},
+}
+_PAGE = {"type": "FeatureCollection", "numberReturned": 1, "links": [], "features": [FEATURE]}
+
+
+@router.get(
+    "/api/layers/{layer}/features",
+    response_class=Response,
+    responses={200: {"content": {GEOJSON: {"example": _PAGE}}}},
+)
+def list_features(
+    request: Request,
+    connection: ConnectionDep,
+    layer: LayerDep,
+    today: AsOfDep,
+    language: LanguageDep,  # noqa: ARG001 - accepted everywhere
+    settings: SettingsDep,
+    limit: Annotated[
+        int | None, Query(ge=1, description="Features on the page; more than the most is the most.")
+    ] = None,
+    after: Annotated[int, Query(ge=0, description="Key of the page, from the link `next` of the one before.")] = 0,
+    filter: FilterQuery = "",
+    area: AreaQuery = "",
+) -> Response:
+    """Return a page of features as GeoJSON, with a link to the next."""
+    clause = selection(connection, layer, today, filter=filter, area=area)
+    most = min(limit or settings.page_size, settings.page_limit)
+    found = page(connection, layer, clause, limit=most, after=after)
+    links = [{"rel": "self", "type": GEOJSON, "href": str(request.url)}]
+    if found.following is not None:
+        query = dict(request.query_params) | {"after": found.following}
+        links.append({"rel": "next", "type": GEOJSON, "href": f"{request.url.replace(query='')}?{urlencode(query)}"})
+    head = orjson.dumps({"type": "FeatureCollection", "numberReturned": found.number, "links": links})
+    return Response(head[:-1] + b',"features":[' + found.features + b"]}", media_type=GEOJSON)
+
+
+@router.get(
+    "/api/layers/{layer}/features/{code}",
+    response_class=Response,
+    responses={200: {"content": {GEOJSON: {"example": FEATURE}}}},
+)
+def get_feature(connection: ConnectionDep, layer: LayerDep, code: str, language: LanguageDep) -> Response:  # noqa: ARG001
+    """Return one feature as GeoJSON."""
+    return Response(one(connection, layer, code), media_type=GEOJSON)

@@ -1,0 +1,24 @@
+"""GET /healthz and /readyz: does it live, and can it answer."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from gis_service.api.deps import DatabaseDep
+from gis_service.database.upgrade import require
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/healthz")
+def live() -> dict[str, str]:
+    """Say that the process lives."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz")
+def ready(database: DatabaseDep) -> dict[str, str]:
+    """Say that the database answers and has this version's tables; 503 where it does not."""
+    with database.reading() as connection:
+        require(connection)
+        return {"status": "ok", "district": database.district(connection).key}

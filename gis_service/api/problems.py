@@ -1,0 +1,104 @@
+"""Errors as problem documents (RFC 9457), in the reader's language, with what to do; for browsers as a page."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+
+from gis_service.api.deps import chosen_language
+from gis_service.api.pages import render
+from gis_service.errors import DatabaseError, GisError, UsageError
+from layers import Label
+
+log = logging.getLogger(__name__)
+
+_HTTP = {
+    404: Label("没有这个地址，请从首页 / 或接口文档 /docs 查找。", "There is no such address; see / or /docs."),
+    405: Label("此地址不支持该方法。", "This address does not take that method."),
+}
+_FAILED = Label(
+    "服务内部出错，已记入日志。请稍后重试；若仍出错，请把时间告知管理员。",
+    "The service failed and has logged it. Try again; if it persists, tell the administrator the time.",
+)
+
+
+def install(app: FastAPI) -> None:
+    """Give every kind of error its answer. The database's own words go to the log, never to the reader."""
+    app.add_exception_handler(GisError, _of_ours)
+    app.add_exception_handler(RequestValidationError, _of_a_parameter)
+    app.add_exception_handler(HTTPException, _of_http)
+    app.add_exception_handler(OperationalError, _of_the_database)
+    app.add_exception_handler(PoolTimeout, _of_the_database)
+    app.add_exception_handler(Exception, _of_a_fault)
+
+
+def _of_ours(request: Request, error: Exception) -> Response:
+    assert isinstance(error, GisError)
+    return _problem(request, error)
+
+
+def _of_a_parameter(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    name, value = str(first["loc"][-1]), first.get("input")
+    zh = f"参数 {name} 的值“{value}”无效。" if value is not None else f"缺少参数 {name}。"
+    en = f"{value!r} is no valid value of {name}: {first['msg']}."
+    return _problem(request, UsageError(zh, en, parameter=name))
+
+
+def _of_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    title = Label(HTTPStatus(error.status_code).phrase, HTTPStatus(error.status_code).phrase)
+    detail = _HTTP.get(error.status_code, Label(str(error.detail), str(error.detail)))
+    return _answer(request, error.status_code, "about:blank", title, detail)
+
+
+def _of_the_database(request: Request, error: Exception) -> Response:
+    log.error("the database failed at %s", request.url.path, exc_info=error)
+    if isinstance(error, DBAPIError) and not error.connection_invalidated and not isinstance(error, OperationalError):
+        return _of_a_fault(request, error)
+    busy = DatabaseError(
+        "数据库暂时不可用，请稍后重试。", "The database is not available at the moment. Try again shortly."
+    )
+    return _problem(request, busy)
+
+
+def _of_a_fault(request: Request, error: Exception) -> Response:
+    log.error("failed at %s", request.url.path, exc_info=error)
+    return _answer(request, 500, "about:blank", GisError.title, _FAILED)
+
+
+def _problem(request: Request, error: GisError) -> Response:
+    members = ({"allowed": list(error.allowed)} if error.allowed else {}) | error.members
+    return _answer(request, error.status, f"/docs/problems#{error.kind}", error.title, error.message, members)
+
+
+def _answer(
+    request: Request, status: int, kind: str, title: Label, detail: Label, members: dict[str, Any] | None = None
+) -> Response:
+    language = chosen_language(request)
+    document = {
+        "type": kind,
+        "title": title.in_(language),
+        "status": status,
+        "detail": detail.in_(language),
+        "instance": request.url.path,
+        **(members or {}),
+    }
+    if "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api"):
+        return render(request, "problem.html", {"problem": document}, status=status)
+    return Response(
+        orjson.dumps(document, default=str),
+        status_code=status,
+        media_type="application/problem+json",
+        headers={"Content-Language": language},
+    )

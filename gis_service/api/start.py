@@ -1,0 +1,110 @@
+"""GET / and /statistics/{layer}: the pages for people that are no maps."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse
+from sqlalchemy import func, select
+
+from gis_service.api.deps import (
+    AreaQuery,
+    AsOfDep,
+    ConnectionDep,
+    DistrictDep,
+    FilterQuery,
+    LanguageDep,
+    LayerDep,
+    names,
+)
+from gis_service.api.layers import describe
+from gis_service.api.pages import render
+from gis_service.features import names as feature_names
+from gis_service.statistics import Question, figures, statistics
+from layers import Language, Role, registry, with_role
+from maps import registry as map_registry
+
+router = APIRouter(tags=["pages"])
+
+
+@router.get("/", response_class=HTMLResponse)
+def start(
+    request: Request, connection: ConnectionDep, district: DistrictDep, today: AsOfDep, language: LanguageDep
+) -> HTMLResponse:
+    """Return the start page: headline figures, maps, layers, rivers and areas, with links to everything."""
+    lines = [(name, layer) for name, layer in registry().items() if layer.geometry == ("MultiLineString",)]
+    context = {
+        "district": district.name.in_(language),
+        "illustrative": district.illustrative,
+        "as_of": today,
+        "figures": [_figure(found, language) for found in figures(connection, today)],
+        "maps": [
+            {
+                "name": name,
+                "title": map_.title.in_(language),
+                "description": map_.description.in_(language),
+                "url": f"/maps/{name}",
+            }
+            for name, map_ in map_registry().items()
+        ],
+        "layers": [
+            {
+                **describe(layer, language),
+                "count": connection.scalar(select(func.count()).select_from(layer.__table__)),
+            }
+            for layer in registry().values()
+        ],
+        "lines": [
+            {"layer": name, "title": layer.title.in_(language), "features": feature_names(connection, layer, 500)}
+            for name, layer in lines
+        ],
+        "areas": feature_names(connection, with_role(Role.AREAS), 500),
+    }
+    return render(request, "start.html", context)
+
+
+@router.get("/statistics/{layer}", response_class=HTMLResponse)
+def statistics_page(
+    request: Request,
+    connection: ConnectionDep,
+    layer: LayerDep,
+    district: DistrictDep,
+    today: AsOfDep,
+    language: LanguageDep,
+    group: Annotated[str, Query(description="Vocabulary fields, comma-separated.")] = "",
+    measure: Annotated[str, Query(description="Measures, comma-separated; all by default.")] = "",
+    filter: FilterQuery = "",
+    area: AreaQuery = "",
+) -> HTMLResponse:
+    """Return a layer's statistics as a page with a table per area."""
+    question = Question(layer, names(group), names(measure) or layer.measure_names(), filter, area)
+    context = {
+        "district": district.name.in_(language),
+        "illustrative": district.illustrative,
+        "as_of": today,
+        "layer": describe(layer, language),
+        "layers": [describe(other, language) for other in registry().values()],
+        "group": question.group,
+        "measures": question.measures,
+        "filter": filter,
+        "area": area,
+        "areas": feature_names(connection, with_role(Role.AREAS), 500),
+        "result": statistics(connection, question, today),
+    }
+    return render(request, "statistics.html", context)
+
+
+def _figure(found: dict[str, Any], language: Language) -> dict[str, Any]:
+    figure = found["figure"]
+    return {
+        "key": figure.key,
+        "label": figure.label.in_(language),
+        "value": found["value"],
+        "precision": figure.precision,
+        "unit": figure.unit.in_(language),
+        "qualifier": figure.qualifier,
+        "layer": found["layer"].__tablename__,
+        "layer_title": found["layer"].title.in_(language),
+        "filter": figure.where,
+    }

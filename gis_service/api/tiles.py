@@ -1,0 +1,40 @@
+"""GET /api/tiles/{layer}/{z}/{x}/{y}.mvt: vector tiles, for maps of larger layers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from fastapi.responses import Response
+
+from gis_service.api.deps import AreaQuery, AsOfDep, ConnectionDep, FilterQuery, LanguageDep, LayerDep
+from gis_service.features import selection
+from gis_service.risk import model, scored, shown
+from gis_service.tiles import tile
+
+router = APIRouter(tags=["tiles"])
+
+MVT = "application/vnd.mapbox-vector-tile"
+
+
+@router.get("/api/tiles/{layer}/{z}/{x}/{y}.mvt", response_class=Response, responses={200: {"content": {MVT: {}}}})
+def get_tile(
+    connection: ConnectionDep,
+    layer: LayerDep,
+    z: int,
+    x: int,
+    y: int,
+    today: AsOfDep,
+    language: LanguageDep,  # noqa: ARG001 - accepted everywhere
+    filter: FilterQuery = "",
+    area: AreaQuery = "",
+    risk: Annotated[bool, Query(description="With score, level and completeness of the risk.")] = False,
+) -> Response:
+    """Return one vector tile (WebMercatorQuad) with code, name and the symbol's field of each feature."""
+    clause = selection(connection, layer, today, filter=filter, area=area)
+    if risk:
+        result = scored(layer, model(connection, today)).subquery("scored")
+        content = tile(connection, layer, clause, (z, x, y), *shown(result), beside=result)
+    else:
+        content = tile(connection, layer, clause, (z, x, y))
+    return Response(content, media_type=MVT)
