@@ -1,4 +1,4 @@
-"""The sample district: made-up records (示意) whose figures are those of the customer's report. Pure: no input or output.
+"""The sample district: made-up records (示意) whose figures are those of the customer's report. Pure: no I/O.
 
 Its outline, rivers and places only look like a district between two arms of a river; every shape is drawn here.
 """

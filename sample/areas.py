@@ -101,7 +101,14 @@ def records() -> list[dict[str, Any]]:
     """Return the district and its sub-districts as records of the layer areas."""
     faces = sub_districts()
     rows: list[dict[str, Any]] = [
-        {"code": code, "name": name, "level": level, "population": people, "office": f"仓山区{road}", "geom": faces[name]}
+        {
+            "code": code,
+            "name": name,
+            "level": level,
+            "population": people,
+            "office": f"仓山区{road}",
+            "geom": faces[name],
+        }
         for code, name, level, people, road, _ in AREAS
     ]
     population = sum(row["population"] for row in rows)

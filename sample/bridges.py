@@ -1,4 +1,4 @@
-"""The bridges: where the district's roads cross its rivers; the five of grade D and the nine rural ones (report 1.3.4)."""
+"""The bridges: where roads cross rivers; the five of grade D and the nine rural ones (report 1.3.4)."""
 
 from datetime import date
 from functools import cache
@@ -50,10 +50,16 @@ GRADE_D = (
 
 # name, road, place in km
 RURAL = (
-    ("绍岐村桥", "乡道浚下线", (18.1, 7.9)), ("下洋村桥", "乡道浚下线", (19.9, 5.9)), ("梁厝村桥", "村道梁厝线", (18.3, 5.3)),
-    ("清凉山村桥", "村道清凉山线", (17.2, 4.0)), ("龙江村桥", "村道龙江线", (16.6, 2.3)), ("杜园村桥", "村道杜园线", (13.0, 2.3)),
-    ("店前村桥", "村道店前线", (14.7, 0.9)), ("义序村桥", "村道义序线", (11.0, 3.2)), ("淮安村桥", "村道淮安线", (2.2, 14.2)),
-)  # fmt: skip
+    ("绍岐村桥", "乡道浚下线", (18.1, 7.9)),
+    ("下洋村桥", "乡道浚下线", (19.9, 5.9)),
+    ("梁厝村桥", "村道梁厝线", (18.3, 5.3)),
+    ("清凉山村桥", "村道清凉山线", (17.2, 4.0)),
+    ("龙江村桥", "村道龙江线", (16.6, 2.3)),
+    ("杜园村桥", "村道杜园线", (13.0, 2.3)),
+    ("店前村桥", "村道店前线", (14.7, 0.9)),
+    ("义序村桥", "村道义序线", (11.0, 3.2)),
+    ("淮安村桥", "村道淮安线", (2.2, 14.2)),
+)
 
 
 def _snapped(place: tuple[float, float]) -> tuple[Array, str]:
@@ -88,15 +94,16 @@ def records() -> list[dict[str, Any]]:
         name = f"{road}{river}"
         names[name] = names.get(name, 0) + 1
         number = "" if names[name] == 1 else f"{names[name]}号"
-        rows.append(_urban(f"{name}{number}桥", point, road, importance, river, rng))
+        rows.append(_urban(f"{name}{number}桥", road, importance, (point, river), rng))
     for i, row in enumerate(rows, 1):
         row["code"] = f"QL-{i:03d}"
         row["geom"] = stored(shapely.points(row["geom"]))
     return rows
 
 
-def _bridge(name: str, road: str, point: Array, river: str, rng: Random) -> dict[str, Any]:
-    """Return what every bridge has."""
+def _bridge(name: str, road: str, crossing: tuple[Array, str], rng: Random) -> dict[str, Any]:
+    """Return what every bridge has; it crosses a river at a point of the plane."""
+    point, river = crossing
     return {
         "name": name, "road": road, "river_code": codes()[river], "geom": point, "kind": "城市", "status": "通行",
         "agency": pick(rng, AGENCIES), "span_m": float(round(14 + 40 * rng.random() ** 2)),
@@ -104,10 +111,10 @@ def _bridge(name: str, road: str, point: Array, river: str, rng: Random) -> dict
     }  # fmt: skip
 
 
-def _urban(name: str, point: Array, road: str, importance: str, river: str, rng: Random) -> dict[str, Any]:
+def _urban(name: str, road: str, importance: str, crossing: tuple[Array, str], rng: Random) -> dict[str, Any]:
     grade = weighted(rng, {"A": 22, "B": 22, "C": 7})
     heavy = {"快速路": "较大", "主干路": weighted(rng, {"较大": 3, "一般": 2})}.get(importance, "一般")
-    return _bridge(name, road, point, river, rng) | {
+    return _bridge(name, road, crossing, rng) | {
         "importance": importance,
         "grade": grade,
         "grade_at_start": grade,
@@ -121,14 +128,15 @@ def _urban(name: str, point: Array, road: str, importance: str, river: str, rng:
 
 def _grade_d(bridge: tuple[Any, ...], rng: Random) -> dict[str, Any]:
     road, work, start, end, cost, place = bridge
-    point, river = _snapped(place)
     repaired = work == "完工"
-    return _bridge(f"{road}桥", road, point, river, rng) | {
+    return _bridge(f"{road}桥", road, _snapped(place), rng) | {
         "importance": "次干路" if road == "金环路" else "支路",
         "grade": "B" if repaired else "D",
         "grade_at_start": "D",
         "bci": round((82 if repaired else 54) + 6 * rng.random(), 1),
-        "assessed_on": within(rng, end, date(2023, 10, 20)) if repaired else within(rng, date(2023, 1, 9), date(2023, 3, 1)),
+        "assessed_on": within(rng, end, date(2023, 10, 20))
+        if repaired
+        else within(rng, date(2023, 1, 9), date(2023, 3, 1)),
         "status": {"完工": "通行", "进场施工": "封闭", "计划": "限载"}[work],
         "load_limit_t": 10.0 if work == "计划" else None,
         "built_year": float(1979 + int(12 * rng.random())),
@@ -144,9 +152,8 @@ def _grade_d(bridge: tuple[Any, ...], rng: Random) -> dict[str, Any]:
 
 def _rural(bridge: tuple[str, str, tuple[float, float]], rng: Random) -> dict[str, Any]:
     name, road, place = bridge
-    point, river = _snapped(place)
     grade = weighted(rng, {"1类": 2, "2类": 5, "3类": 2})
-    return _bridge(name, road, point, river, rng) | {
+    return _bridge(name, road, _snapped(place), rng) | {
         "kind": "农村",
         "importance": "支路",
         "grade": grade,

@@ -39,7 +39,7 @@ _GOLDEN = np.pi * (3 - np.sqrt(5))
 
 
 def copies(layer: str, frames: Frames, scale: int) -> Iterator[gpd.GeoDataFrame]:
-    """Yield the copies 1 to `scale` - 1 of a layer's records, in frames of about `CHUNK`; `frames` are the originals."""
+    """Yield the copies of a layer's records in frames of about `CHUNK`; `frames` are the originals of all layers."""
     original = frames[layer]
     if layer not in NAMES:
         return
@@ -63,7 +63,9 @@ def _renumbered(codes: "pd.Series[str]", copy: Numbers, counts: "int | Numbers")
     return [f"{c[:3]}{int(c[3:]) + step:03d}" for c, step in zip(codes, steps, strict=True)]
 
 
-def _references(codes: "pd.Series[str]", target: "str | pd.Series[str]", copy: Numbers, frames: Frames) -> list[str | None]:
+def _references(
+    codes: "pd.Series[str]", target: "str | pd.Series[str]", copy: Numbers, frames: Frames
+) -> list[str | None]:
     counts = {layer: len(frame) for layer, frame in frames.items()}
     targets = [target] * len(codes) if isinstance(target, str) else target
     return [

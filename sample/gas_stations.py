@@ -19,8 +19,7 @@ TOO_NEAR, NEAR = (4,), (1, 15)  # stations with less than the required separatio
 OPERATORS = ("福州安燃液化气有限公司", "榕城燃气有限公司", "闽江石油气公司", "南台液化气有限公司")
 
 # the class of each station
-CLASSES = ("Ⅰ类", "Ⅱ类", "Ⅱ类", "Ⅱ类", "Ⅰ类", "Ⅱ类", "Ⅲ类", "Ⅱ类", "Ⅱ类", "Ⅰ类", "Ⅱ类", "Ⅱ类", "Ⅱ类", "Ⅲ类", "Ⅰ类", "Ⅱ类",
-           "Ⅰ类", "Ⅱ类")  # fmt: skip
+CLASSES = tuple(f"{c}类" for c in "ⅠⅡⅡⅡⅠⅡⅢⅡⅡⅠⅡⅡⅡⅢⅠⅡⅠⅡ")
 VOLUMES = {"Ⅰ类": (6.2, 19.6), "Ⅱ类": (1.3, 5.9), "Ⅲ类": (0.5, 0.98)}  # m3, within the bounds of 8.0.1
 
 

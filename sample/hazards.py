@@ -93,7 +93,7 @@ def _place(layer: str, subject: Row, rng: Random) -> Array:
         at = shapely.line_interpolate_point(line, 0.03 + 0.94 * rng.random(), normalized=True)
     else:
         at = shapely.centroid(shape)
-    return shapely.get_coordinates(at)[0] + (2 * rng.random(2) - 1) * NEAR[layer]
+    return np.asarray(shapely.get_coordinates(at)[0]) + (2 * rng.random(2) - 1) * NEAR[layer]
 
 
 def _own(rng: Random) -> list[_Case]:

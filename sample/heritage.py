@@ -24,16 +24,39 @@ LOT = 46.0  # metres from house to house along a street
 
 # names as they are known; the rest of a cluster's houses are named after families
 KNOWN = {
-    "仓前": (("石厝教堂", "省级文物保护单位"), ("美国领事馆旧址", "省级文物保护单位"), ("英国领事馆旧址", "市县级文物保护单位"),
-           ("汇丰银行旧址", "市县级文物保护单位"), ("天安堂", "市县级文物保护单位"), ("乐群楼", "市县级文物保护单位"),
-           ("以园", "历史建筑"), ("梦园", "历史建筑"), ("可园", "历史建筑"), ("爱庐", "历史建筑"), ("忠庐", "历史建筑")),
-    "对湖": (("鹤龄英华中学旧址", "省级文物保护单位"), ("华南女子学院旧址", "省级文物保护单位"), ("程埔头古民居", "登记点")),
+    "仓前": (
+        ("石厝教堂", "省级文物保护单位"),
+        ("美国领事馆旧址", "省级文物保护单位"),
+        ("英国领事馆旧址", "市县级文物保护单位"),
+        ("汇丰银行旧址", "市县级文物保护单位"),
+        ("天安堂", "市县级文物保护单位"),
+        ("乐群楼", "市县级文物保护单位"),
+        ("以园", "历史建筑"),
+        ("梦园", "历史建筑"),
+        ("可园", "历史建筑"),
+        ("爱庐", "历史建筑"),
+        ("忠庐", "历史建筑"),
+    ),
+    "对湖": (
+        ("鹤龄英华中学旧址", "省级文物保护单位"),
+        ("华南女子学院旧址", "省级文物保护单位"),
+        ("程埔头古民居", "登记点"),
+    ),
     "上渡": (("陵园楼", "登记点"), ("上渡天后宫", "登记点")),
-    "螺洲": (("陈宝琛故居", "全国重点文物保护单位"), ("陈氏五楼", "全国重点文物保护单位"), ("螺洲孔庙", "省级文物保护单位"),
-           ("螺洲天后宫", "市县级文物保护单位")),
-    "林浦": (("泰山宫", "省级文物保护单位"), ("濂江书院", "市县级文物保护单位"), ("林浦进士坊", "市县级文物保护单位"), ("林浦断桥", "登记点")),
+    "螺洲": (
+        ("陈宝琛故居", "全国重点文物保护单位"),
+        ("陈氏五楼", "全国重点文物保护单位"),
+        ("螺洲孔庙", "省级文物保护单位"),
+        ("螺洲天后宫", "市县级文物保护单位"),
+    ),
+    "林浦": (
+        ("泰山宫", "省级文物保护单位"),
+        ("濂江书院", "市县级文物保护单位"),
+        ("林浦进士坊", "市县级文物保护单位"),
+        ("林浦断桥", "登记点"),
+    ),
     "阳岐": (("严复故居", "省级文物保护单位"), ("尚书祖庙", "市县级文物保护单位")),
-}  # fmt: skip
+}
 OTHER_LEVELS = {"市县级文物保护单位": 4, "登记点": 15, "历史建筑": 16, "传统风貌建筑": 14, "其他古厝": 26}
 RECOMMENDED = {"历史建筑": 6, "传统风貌建筑": 10}
 REPAIRED, REVIVED, BOTH = 5, 10, 2  # works completed this year; buildings that had both
@@ -88,12 +111,20 @@ def _levels(rows: list[dict[str, Any]], rng: Random) -> None:
     for row in free:
         family = f"{row['cluster']}{pick(rng, '林陈郑黄潘叶刘吴张')}氏{pick(rng, ('民居', '古厝', '祠堂', '宅'))}"
         families[family] = families.get(family, 0) + 1
-        row["name"] = family if families[family] == 1 else f"{family}{'之' + '一二三四五六七八九'[families[family] - 1]}"
+        row["name"] = (
+            family if families[family] == 1 else f"{family}{'之' + '一二三四五六七八九'[families[family] - 1]}"
+        )
     for row in rows:
         by_level = {"其他古厝": "普查登记", "传统风貌建筑": weighted(rng, {"公布": 3, "公示": 1})}
         row.setdefault("announcement", by_level.get(row["level"], "公布"))
         announced = row["announcement"] == "公布"
-        row["batch"] = f"第{pick(rng, '一二三四五六')}批" if announced else "第七批（推荐）" if row["announcement"] == "推荐" else None
+        row["batch"] = (
+            f"第{pick(rng, '一二三四五六')}批"
+            if announced
+            else "第七批（推荐）"
+            if row["announcement"] == "推荐"
+            else None
+        )
 
 
 def _works(rows: list[dict[str, Any]], rng: Random) -> None:

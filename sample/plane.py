@@ -89,7 +89,7 @@ def smooth(points: Array, step: float, before: Array | None = None, after: Array
 
 
 def wind(stretch: Array, amplitude: float, wavelength: float, phase: float) -> Array:
-    """Let a stretch swing to both sides, by `amplitude` and per `wavelength` metres; its two ends stay where they are."""
+    """Let a stretch swing to both sides, by `amplitude` and per `wavelength` metres; its ends stay."""
     along = np.gradient(stretch, axis=0)
     across = np.column_stack([-along[:, 1], along[:, 0]]) / np.hypot(*along.T)[:, None]
     t = np.linspace(0, 1, len(stretch))

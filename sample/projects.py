@@ -89,7 +89,9 @@ def _traffic(rng: Random) -> list[Row]:
 
 
 def _hot_springs() -> list[Row]:
-    rows: list[Row] = [{"programme": "其他", "category": "其他", "name": n, "area": a, "status": "在建"} for n, a in HOT_SPRINGS]
+    rows: list[Row] = [
+        {"programme": "其他", "category": "其他", "name": n, "area": a, "status": "在建"} for n, a in HOT_SPRINGS
+    ]
     rows[0]["status"] = "完工"
     money = np.array([(6_800, 2_400, 2_400, 6_800), (9_200, 5_200, 4_300, 7_900), (183_000, 36_000, 29_500, 158_000)])
     return _with_money(rows, *money.T.astype(float))
@@ -132,10 +134,9 @@ def _safety(row: Row, rng: Random) -> Row:
     danger = weighted(rng, {"无": 0.35, "危大": 0.65} if big else {"无": 0.8, "危大": 0.17, "超规模": 0.03})
     danger = "超规模" if row["name"] == "地铁4号线仓山段" else "无" if row["status"] == "完工" else danger
     pit = {"超规模": 5.5 + 9 * rng.random(), "危大": 3.1 + 1.8 * rng.random()}.get(danger)
+    checked = inspected(rng, 30, late=0.05)
     if row["status"] == "完工":
         checked = within(rng, row["end_actual"] - timedelta(days=25), row["end_actual"])
-    else:
-        checked = inspected(rng, 30, late=0.05)
     return {
         "danger": danger,
         "pit_depth_m": None if pit is None else round(pit, 1),
@@ -185,8 +186,8 @@ def _placed() -> tuple[Row, ...]:
         for area, face in sub_districts().items()
     }
     for row in rows:
-        row |= _dates(row, rng)
-        row |= _safety(row, rng) | {"unit": _unit(row)}
+        row.update(_dates(row, rng))
+        row.update(_safety(row, rng) | {"unit": _unit(row)})
         at = next(places[row["area"]])
         known = {"首开螺洲小镇温泉中心": 51.6 * MU}.get(row["name"])
         size = known or 1500 + 14_000 * rng.random() ** 2

@@ -25,7 +25,7 @@ BANK = 260.0  # metres that a river keeps from the rim, but for its mouth
 SHORTEST = 520.0  # metres of its main line that a river keeps, however dry its spring
 STEP = 22.0
 CULVERT = 70.0  # metres of a river that run under ground, where it has a culvert
-CULVERTED = (7,)  # rivers without branches and with so many stretches have one
+CULVERTED = (8,)  # rivers without branches and with so many stretches have one
 WIDEST_COSINE = 0.45  # waters meet, and a river turns, at 63 degrees or more
 
 
@@ -70,7 +70,7 @@ def _neighbours(nodes: Array) -> dict[int, list[int]]:
 
 
 def _forest(nodes: Array, neighbours: dict[int, list[int]], rng: np.random.Generator) -> dict[int, int]:
-    """Grow from all mouths at once along the cheapest edges; one way leaves a mouth, two leave a node, none in a hairpin."""
+    """Grow from all mouths at once along the cheapest edges: one way from a mouth, two from a node, no hairpin."""
     downstream: dict[int, int] = {}
     taken: list[list[Array]] = [[] for _ in nodes]
     queue: list[tuple[float, int, int]] = []
@@ -139,8 +139,6 @@ def _stretches(water: Water) -> list[Array]:
     return [wind(s, 55 + 35 * rng.random(), 620 + 300 * rng.random(), 6.28 * rng.random()) for s in stretches]
 
 
-
-
 @cache
 def _drawn() -> tuple[tuple[list[Array], ...], ...]:
     """Return for each river its own stretches from node to node, then those of its branches."""
@@ -163,7 +161,7 @@ def courses(spring: float) -> list[list[Array]]:
 
 def _without_spring(line: Array, dry: float) -> Array:
     dry = min(dry, max(_length(line) - SHORTEST, 0))
-    return shapely.get_coordinates(substring(shapely.linestrings(line), dry, _length(line)))
+    return np.asarray(shapely.get_coordinates(substring(shapely.linestrings(line), dry, _length(line))))
 
 
 def _length(line: Array) -> float:
