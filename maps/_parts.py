@@ -62,12 +62,19 @@ def layer_options(view: View, name: str, source: Source) -> dict[str, Any]:
     }
 
 
-def put_layer(sheet: Sheet, name: str, source: Source, **extra: Any) -> None:  # noqa: ANN401 - options of the script
+def put_layer(  # options of the script pass through
+    sheet: Sheet,
+    name: str,
+    source: Source,
+    *,
+    note: str = "",
+    **extra: Any,  # noqa: ANN401
+) -> None:
     """Draw a layer's features by the terms of its symbol's field, with its group in the legend."""
     view = sheet.view
     options = layer_options(view, name, source) | extra
     sheet.put("layer", options)
-    sheet.legend.append(legend_group(name, options["title"], source.count, options["terms"], source.counts))
+    sheet.legend.append(legend_group(name, options["title"], source.count, options["terms"], source.counts, note=note))
 
 
 def put_risk_layer(sheet: Sheet, name: str, source: Source) -> None:
@@ -79,7 +86,7 @@ def put_risk_layer(sheet: Sheet, name: str, source: Source) -> None:
         | {
             "field": "level",
             "terms": _symbols.terms(LEVELS, view.language),
-            "sizeBy": {"field": "score", "most": 25},
+            "sizeBy": {"field": "score", "most": 25, "power": 1},
             "hollow": {"field": "completeness", "below": RiskConfig().hatch_below},
             "trace": True,
         },

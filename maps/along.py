@@ -62,6 +62,7 @@ class AlongMap(Map):
             "along",
             {
                 "line": layer_options(view, chosen["layer"], view.data["line"]),
+                "code": chosen["code"],
                 "within": chosen["within"],
                 "hits": {"source": options[put[0]]["source"] if put else {}},
                 "layers": {name: {**described, "source": {}} for name, described in options.items()},

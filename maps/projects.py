@@ -38,7 +38,9 @@ class ProjectsMap(Map):
         sheet = Sheet(self, view)
         put_ground(sheet, WATERS)
         sheet.panel("_projects.html", programmes=programmes(view))
-        put_layer(sheet, LAYER, view.data[LAYER], sizeBy={"field": "total_investment", "most": 200_000}, bar="progress")
+        size = {"field": "total_investment", "most": 200_000, "power": 0.5}
+        note = sheet.t("符号面积随总投资增大", "Area of the symbol grows with the total investment")
+        put_layer(sheet, LAYER, view.data[LAYER], note=note, sizeBy=size, bar="progress")
         sheet.put("projects", {})
         return sheet
 

@@ -3,6 +3,8 @@
 
 const gis = (() => {
   const KM = 1000, EARTH = 6371008.8;
+  // pixels that controls take at the edges of the map
+  const ROOM = { paddingTopLeft: [54, 18], paddingBottomRight: [22, 30] };
   let language = "zh";
 
   /** Choose between the Chinese and the English text. */
@@ -45,7 +47,7 @@ const gis = (() => {
     const state = { map, options, layers: [], areas: new Map(), pending: 0 };
     map.gis = state;
     map.setMinZoom(4).setMaxZoom(18);
-    map.fitBounds(options.bounds, { padding: [18, 18], animate: false });
+    map.fitBounds(options.bounds, { ...ROOM, animate: false });
     state.painter = new gis.Painter(state).addTo(map);
     L.control.zoom({ position: "topleft", zoomInTitle: t("放大", "Zoom in"), zoomOutTitle: t("缩小", "Zoom out") }).addTo(map);
     whole(state).addTo(map);
@@ -61,7 +63,7 @@ const gis = (() => {
     control.onAdd = () => {
       const label = t("全图", "Whole district");
       const button = element("button", { type: "button", class: "whole", title: label, "aria-label": label,
-        onclick: () => state.map.fitBounds(state.options.bounds, { padding: [18, 18] }) });
+        onclick: () => state.map.fitBounds(state.options.bounds, ROOM) });
       const bar = element("div", { class: "leaflet-bar" }, button);
       L.DomEvent.disableClickPropagation(bar);
       return bar;

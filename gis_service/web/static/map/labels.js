@@ -2,35 +2,56 @@
 "use strict";
 
 (() => {
-  /** Draw the labels that a frame has gathered. A label: {text, sub, x, y, size, colour, rank, angle, above, serif}. */
+  /**
+   * Draw the labels that a frame has gathered: {text, sub, x, y, size, colour, rank, angle, above, serif, key}. Of those
+   * with one key, the first that fits is drawn.
+   */
   gis.placeLabels = (frame) => {
-    const { ctx, labels, size } = frame, taken = [];
+    const { ctx, labels, size } = frame, taken = [], done = new Set();
     labels.sort((a, b) => a.rank - b.rank);
     for (const label of labels) {
-      const font = `${label.weight || 500} ${label.size}px ${label.serif ? gis.SERIF : gis.FONT}`;
-      ctx.font = font;
-      ctx.letterSpacing = `${label.spacing || 0}px`;
-      const width = ctx.measureText(label.text).width, height = label.size * (label.sub ? 2.1 : 1.25);
-      const box = boundsOf(label, width, height);
-      const outside = box[2] < 0 || box[3] < 0 || box[0] > size.x || box[1] > size.y;
-      if (outside || taken.some((t) => t[0] < box[2] && t[2] > box[0] && t[1] < box[3] && t[3] > box[1])) continue;
-      taken.push(box);
-      write(ctx, label, font);
+      if (label.key && done.has(label.key)) continue;
+      // what does not fit with its second line may fit without
+      for (const sub of label.sub ? [label.sub, ""] : [""]) {
+        const rows = rowsOf(label, sub), box = boundsOf(ctx, label, rows);
+        const outside = box[2] < 0 || box[3] < 0 || box[0] > size.x || box[1] > size.y;
+        if (outside || taken.some((t) => t[0] < box[2] && t[2] > box[0] && t[1] < box[3] && t[3] > box[1])) continue;
+        taken.push(box);
+        write(ctx, label, rows);
+        done.add(label.key);
+        break;
+      }
     }
     ctx.letterSpacing = "0px";
   };
 
-  /** Keep labels away from a symbol of this radius. */
-  gis.keepFree = (frame, x, y, radius) => frame.labels.push({ text: "", x, y, size: radius * 1.6, rank: -1, silent: true });
+  /** The lines of a label: text, font, spacing and how far below its middle each stands. */
+  function rowsOf({ text, size, weight = 500, serif, spacing = 0, silent }, sub) {
+    if (silent) return [];
+    const face = `${weight} ${size}px ${serif ? gis.SERIF : gis.FONT}`;
+    if (!sub) return [{ text, face, spacing, dy: 0, height: size }];
+    const small = Math.max(10.5, size * 0.78);
+    return [{ text, face, spacing, dy: -size * 0.52, height: size }, { text: sub, face: `600 ${small}px ${gis.FONT}`, spacing: 0, dy: small * 0.72, height: small }];
+  }
 
-  function boundsOf({ x, y, angle = 0, above = 0, silent, size }, width, height) {
+  function measure(ctx, { text, face, spacing }) {
+    ctx.font = face;
+    ctx.letterSpacing = `${spacing}px`;
+    return ctx.measureText(text).width;
+  }
+
+  /** Keep labels away from a symbol of this radius. */
+  gis.keepFree = (frame, x, y, radius) => frame.labels.push({ text: "", x, y, size: radius * 2.1, rank: -1, silent: true });
+
+  function boundsOf(ctx, { x, y, angle = 0, above = 0, silent, size }, rows) {
     if (silent) return [x - size / 2, y - size / 2, x + size / 2, y + size / 2];
+    const width = Math.max(...rows.map((row) => measure(ctx, row))), height = rows.reduce((sum, row) => sum + row.height * 1.2, 0);
     const w = Math.abs(Math.cos(angle)) * width + Math.abs(Math.sin(angle)) * height;
     const h = Math.abs(Math.sin(angle)) * width + Math.abs(Math.cos(angle)) * height;
     return [x - w / 2 - 2, y - above - h / 2 - 1, x + w / 2 + 2, y - above + h / 2 + 1];
   }
 
-  function write(ctx, label, font) {
+  function write(ctx, label, rows) {
     if (label.silent) return;
     ctx.save();
     ctx.translate(label.x, label.y - (label.above || 0));
@@ -38,14 +59,13 @@
     ctx.textAlign = "center";
     ctx.textBaseline = "middle";
     ctx.lineJoin = "round";
-    const rows = [[label.text, font, label.sub ? -label.size * 0.5 : 0, label.colour]];
-    if (label.sub) rows.push([label.sub, `600 ${Math.round(label.size * 0.82)}px ${gis.FONT}`, label.size * 0.62, label.subColour || label.colour]);
-    for (const [text, face, dy, colour] of rows) {
+    for (const { text, face, spacing, dy } of rows) {
       ctx.font = face;
-      ctx.strokeStyle = label.halo || "rgba(255,255,255,.9)";
+      ctx.letterSpacing = `${spacing}px`;
+      ctx.strokeStyle = "rgba(255,255,255,.9)";
       ctx.lineWidth = 3.2;
       ctx.strokeText(text, 0, dy);
-      ctx.fillStyle = colour;
+      ctx.fillStyle = label.colour;
       ctx.fillText(text, 0, dy);
     }
     ctx.restore();
@@ -101,25 +121,23 @@
     return within ? least : -least;
   }
 
-  /** Where a line's name fits: the straightest stretch of `width` pixels near its middle, and its angle. */
-  gis.stretchOf = (frame, part, width) => {
+  /** Where a line's name fits: the straight stretches of `width` pixels along it, the straightest first. */
+  gis.stretchesOf = (frame, part, width) => {
     const at = [0];
     for (let i = 2; i < part.length; i += 2) {
       at.push(at[at.length - 1] + Math.hypot(frame.x(part[i]) - frame.x(part[i - 2]), frame.y(part[i + 1]) - frame.y(part[i - 1])));
     }
     const length = at[at.length - 1];
-    if (length < width * 1.3) return null;
-    let best = null;
-    for (const share of [0.5, 0.38, 0.62, 0.25, 0.75]) {
+    const found = [];
+    if (length < width * 1.3) return found;
+    for (const share of [0.5, 0.38, 0.62, 0.25, 0.75, 0.15, 0.85]) {
       const a = pointAt(frame, part, at, length * share - width / 2), b = pointAt(frame, part, at, length * share + width / 2);
       const straight = Math.hypot(b[0] - a[0], b[1] - a[1]) / width;
-      if (!best || straight > best.straight + 0.03) {
-        let angle = Math.atan2(b[1] - a[1], b[0] - a[0]);
-        if (Math.abs(angle) > Math.PI / 2) angle += angle > 0 ? -Math.PI : Math.PI;
-        best = { straight, angle, x: (a[0] + b[0]) / 2, y: (a[1] + b[1]) / 2 };
-      }
+      let angle = Math.atan2(b[1] - a[1], b[0] - a[0]);
+      if (Math.abs(angle) > Math.PI / 2) angle += angle > 0 ? -Math.PI : Math.PI;
+      if (straight > 0.8) found.push({ straight, angle, x: (a[0] + b[0]) / 2, y: (a[1] + b[1]) / 2 });
     }
-    return best.straight > 0.8 ? best : null;
+    return found.sort((a, b) => b.straight - a.straight);
   };
 
   function pointAt(frame, part, at, wanted) {

@@ -99,14 +99,16 @@
     const grown = Math.max(0.55, Math.min(1.15, 0.62 + (frame.zoom - 11.5) * 0.12));
     let radius = layer.size * grown;
     if (layer.sizeBy) {
-      const share = Math.min(1, Math.sqrt(Math.max(0, Number(properties[layer.sizeBy.field]) || 0) / layer.sizeBy.most));
-      radius *= 0.55 + 1.25 * share;
+      const share = Math.min(1, (Math.max(0, Number(properties[layer.sizeBy.field]) || 0) / layer.sizeBy.most) ** layer.sizeBy.power);
+      radius *= 0.5 + 1.4 * share;
     }
     if (frame.zoom < layer.fromZoom) return 1.6;
     return Math.max(1.2, radius * frame.crowd);
   };
 
-  function touches({ kind, parts, box, clip }, layer, frame, x, y) {
+  function touches(feature, layer, frame, x, y) {
+    const { kind, parts, box, clip } = feature, moved = frame.spread && frame.spread.get(feature);
+    if (moved) return Math.hypot(moved[0] - x, moved[1] - y) <= layer.radius + 2;
     if (kind === gis.POINT) {
       const reach = (layer.radius || gis.radiusOf(layer, {}, frame)) + NEAR;
       return parts.some((p) => Math.hypot(frame.x(p[0]) - x, frame.y(p[1]) - y) <= reach);

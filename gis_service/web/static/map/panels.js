@@ -31,7 +31,8 @@
 
   function furnishLegend(state) {
     const layers = (name) => state.layers.filter((layer) => name === "*" ? layer.points || layer.trace : layer.name === name && !layer.quiet);
-    for (const canvas of document.querySelectorAll(".legend canvas")) drawSwatch(state, canvas, layers);
+    gis.drawSwatches = () => document.querySelectorAll(".legend canvas").forEach((canvas) => drawSwatch(canvas, layers));
+    gis.drawSwatches();
     for (const group of document.querySelectorAll("fieldset.group")) {
       const mine = () => layers(group.dataset.layer);
       group.querySelector("input")?.addEventListener("change", (event) => {
@@ -56,14 +57,17 @@
     water: { shape: "line", colour: gis.INK.water, width: 2.6 },
   };
 
-  function drawSwatch(state, canvas, layers) {
+  function drawSwatch(canvas, layers) {
     const { layer: name, term, ground } = canvas.dataset;
-    if (ground) return gis.symbols.swatch(canvas, GROUND[ground]);
+    if (ground) {
+      gis.symbols.swatch(canvas, GROUND[ground]);
+      return;
+    }
     const [layer] = layers(name);
-    if (!layer) return canvas.remove();
+    if (!layer) return; // its features are still on their way
     const plain = name === "*" ? "circle" : layer.shape;
     const colour = term ? layer.terms[term].colour : "#6b7480";
-    return gis.symbols.swatch(canvas, { shape: plain, colour, radius: 5.4 });
+    gis.symbols.swatch(canvas, { shape: plain, colour, radius: 5.4 });
   }
 
   // ---- risk ----
@@ -72,7 +76,8 @@
   gis.areaRisk = (map) => {
     for (const bar of document.querySelectorAll(".bar[data-counts]")) {
       const counts = JSON.parse(bar.dataset.counts), total = Object.values(counts).reduce((a, b) => a + b, 0);
-      for (const [level, count] of Object.entries(counts)) {
+      for (const level of ["红", "橙", "黄", "蓝"]) {
+        const count = counts[level];
         if (!count) continue;
         const piece = element("i", { "data-level": level, title: `${level} ${count}` });
         piece.style.flexGrow = count;
@@ -121,9 +126,10 @@
   // ---- along ----
 
   /** One line downstream: its corridor, arrows of the flow, the hits numbered by chainage, and their table. */
-  gis.along = (map, { line, within, hits, layers }) => {
+  gis.along = (map, { line, code, within, hits, layers }) => {
     const state = map.gis;
-    gis.parts.add(state, line, { z: 12, quiet: true, opens: false, draw: (layer, frame) => drawCourse(layer, frame, within) });
+    state.course = code;
+    const course = gis.parts.add(state, line, { z: 12, quiet: true, opens: false, draw: (layer, frame) => drawCourse(layer, frame, within) });
     const shown = gis.parts.add(state, { name: "hits", title: "", terms: {}, ...hits }, { z: 60, opens: false, draw() {} });
     shown.source.ready.then((features) => {
       features.forEach((feature, i) => { feature.number = i + 1; });
@@ -133,12 +139,12 @@
         state.layers.push({ ...described, z: 50, visible: true, opens: true, hit: true, hidden: new Set(), radius: 10, state,
           source: { inView: () => mine, list: mine, ready: Promise.resolve(mine) }, draw: drawHits });
       }
-      furnishLegend(state);
+      gis.drawSwatches?.();
       fillTable(state, features, layers, shown.source.document);
       state.painter.redraw();
     });
-    state.layers.at(-2).source.ready.then(([course]) => {
-      if (course) map.fitBounds(boxOf(course), { padding: [60, 60], maxZoom: 16 });
+    course.source.ready.then(([feature]) => {
+      if (feature) map.fitBounds(boxOf(feature), { padding: [60, 60], maxZoom: 16, animate: false });
     });
   };
 
@@ -152,6 +158,7 @@
       for (const part of feature.parts) arrows(frame, part);
     }
     for (const feature of layer.shown) if (feature.parts.length === 1) posts(frame, feature.parts[0]);
+    gis.parts.nameLines(layer, frame, "#174a78", { rank: 5, weight: 700, larger: 3 });
   }
 
   /** Chevrons every 70 pixels, pointing downstream. */
@@ -190,9 +197,49 @@
     }
   }
 
+  /** Push numbers that cover each other apart: the place of every hit in this frame, by feature. */
+  function spread(state, frame) {
+    if (frame.spread) return frame.spread;
+    const hits = state.layers.filter((layer) => layer.hit && layer.visible).flatMap((layer) => layer.shown);
+    const places = hits.map((feature) => gis.placeOf(frame, feature));
+    for (let round = 0, moved = true; moved && round < 40; round++) {
+      moved = false;
+      for (let i = 0; i < places.length; i++) {
+        for (let j = i + 1; j < places.length; j++) {
+          const [a, b] = [places[i], places[j]], gap = 20.5 - Math.hypot(b[0] - a[0], b[1] - a[1]);
+          if (gap <= 0.5) continue;
+          const angle = a[0] === b[0] && a[1] === b[1] ? i + j : Math.atan2(b[1] - a[1], b[0] - a[0]), push = gap / 2;
+          places[i] = [a[0] - Math.cos(angle) * push, a[1] - Math.sin(angle) * push];
+          places[j] = [b[0] + Math.cos(angle) * push, b[1] + Math.sin(angle) * push];
+          moved = true;
+        }
+      }
+    }
+    frame.spread = new Map(hits.map((feature, i) => [feature, places[i]]));
+    for (const [feature, place] of frame.spread) leader(frame, gis.placeOf(frame, feature), place);
+    return frame.spread;
+  }
+
+  function leader({ ctx }, from, to) {
+    if (Math.hypot(to[0] - from[0], to[1] - from[1]) < 3) return;
+    for (const [colour, width] of [["rgba(255,255,255,.9)", 3], ["#4a5159", 1]]) {
+      ctx.beginPath();
+      ctx.moveTo(...from);
+      ctx.lineTo(...to);
+      ctx.strokeStyle = colour;
+      ctx.lineWidth = width;
+      ctx.stroke();
+    }
+    ctx.beginPath();
+    ctx.arc(...from, 2.2, 0, 2 * Math.PI);
+    ctx.fillStyle = "#4a5159";
+    ctx.fill();
+  }
+
   function drawHits(layer, frame) {
+    const places = spread(layer.state, frame);
     for (const feature of layer.shown) {
-      const [x, y] = gis.placeOf(frame, feature), term = layer.terms[gis.termOf(layer, feature.properties)];
+      const [x, y] = places.get(feature), term = layer.terms[gis.termOf(layer, feature.properties)];
       if (feature.kind === gis.LINE) gis.parts.stroke(frame, feature, term ? term.colour : "#8a8f98", 4);
       const radius = feature === layer.state.chosen ? 13 : 9.5;
       gis.symbols.point(frame.ctx, { shape: layer.shape, colour: term ? term.colour : "#8a8f98", radius, text: String(feature.number) }, x, y);
@@ -236,5 +283,6 @@
     state.map.setView(latlng, Math.max(state.map.getZoom(), 14), { animate: false });
     gis.openPopup(state, [{ layer, feature }], latlng);
     mark_(state, feature);
+    page(".margin.open .handle")?.click(); // on a phone the column would hide what was chosen
   }
 })();

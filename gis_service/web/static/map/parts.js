@@ -69,7 +69,7 @@
     frame.labels.push({
       text: feature.properties.name, x: frame.x(x), y: frame.y(y), size, serif: true, weight: 600, rank: risk ? 0 : 30 - room / 100,
       spacing: size > 13 ? 2 : 1, colour: risk ? "#2c2a26" : INK.area,
-      sub: risk ? `${layer.levels[risk.level].label} ${gis.number(risk.score, 1)} · ${t(`第${risk.rank}`, `no. ${risk.rank}`)}` : "",
+      sub: risk ? t(`${risk.level} ${gis.number(risk.score, 1)} · 第${risk.rank}`, `${gis.number(risk.score, 1)} · no. ${risk.rank}`) : "",
     });
   }
 
@@ -81,7 +81,7 @@
       onopen: choosing ? (feature) => choose(state, options.name, feature.code) : null,
       draw(layer, frame) {
         for (const feature of layer.shown) stroke(frame, feature, INK.water, widthAt(frame, 2.6));
-        nameLines(layer, frame, INK.waterName);
+        nameLines({ name: layer.name, shown: layer.shown.filter((feature) => feature.code !== state.course) }, frame, INK.waterName);
       },
     });
   };
@@ -112,17 +112,16 @@
     });
   }
 
-  function nameLines(layer, frame, colour) {
+  function nameLines(layer, frame, colour, { rank = 40, weight = 500, larger = 0 } = {}) {
     if (frame.zoom < 12.4) return;
-    const size = Math.round(Math.min(14, 11 + (frame.zoom - 12.4))), named = new Set();
+    const size = Math.round(Math.min(14, 11 + (frame.zoom - 12.4))) + larger, named = new Set();
     for (const feature of layer.shown) {
       const { name, code } = feature.properties;
       if (!name || named.has(code)) continue;
       const part = feature.parts.reduce((a, b) => (b.length > a.length ? b : a));
-      const place = gis.stretchOf(frame, part, size * name.length * 1.15);
-      if (!place) continue;
       named.add(code);
-      frame.labels.push({ text: name, ...place, size, colour, spacing: 1, rank: 40, weight: 500 });
+      gis.stretchesOf(frame, part, size * name.length * 1.15).forEach((place, i) =>
+        frame.labels.push({ text: name, key: `${layer.name}/${code}`, ...place, size, colour, spacing: 1, rank: rank + i / 10, weight }));
     }
   }
 
@@ -148,6 +147,7 @@
     if (layer.shape === "line") nameLines(layer, frame, "#2b5b7d");
     // small outlines are lost at low zooms: they get the layer's symbol too
     const marks = layer.shown.filter((f) => f.kind === gis.POINT || (layer.points && small(frame, f)));
+    if (layer.trace) marks.sort((a, b) => a.properties.score - b.properties.score); // the worst on top
     for (const feature of marks) mark(layer, frame, feature);
   }
 
@@ -173,5 +173,5 @@
   }
 
   gis.INK = INK;
-  gis.parts = { add, paint, stroke, widthAt, choose };
+  gis.parts = { add, paint, stroke, nameLines };
 })();

@@ -20,11 +20,16 @@
     if (field.terms && field.terms[value]) return field.terms[value];
     if (field.kind === "flag") return value ? t("是", "yes") : t("否", "no");
     if (field.references && state.areas.has(value)) return state.areas.get(value);
-    if (field.kind === "money" && Math.abs(value) >= 10000) return `${gis.number(value / 10000)} ${t("亿元", "×100 m yuan")}`;
-    if (field.kind === "money") return `${gis.number(value)} ${t("万元", "×10,000 yuan")}`;
-    if (field.kind === "number") return [gis.number(value, field.unit ? 2 : 0), unitOf(field.unit)].filter(Boolean).join(" ");
+    if (field.kind === "money") return money(Number(value));
+    if (field.kind === "number") return field.unit ? `${gis.number(value)} ${unitOf(field.unit)}` : String(value); // a year has no comma
     return String(value);
   };
+
+  /** Write 万元 as a Chinese or an English reader counts money. */
+  function money(value) {
+    if (gis.language === "en") return `${gis.number(value / 100)} million yuan`;
+    return Math.abs(value) >= 10000 ? `${gis.number(value / 10000)} 亿元` : `${gis.number(value)} 万元`;
+  }
 
   const unitOf = (unit) => (gis.language === "zh" ? unit : { 人: "people", 瓶: "cylinders" }[unit] || unit);
 
@@ -34,10 +39,11 @@
     if (!shown.length) return;
     if (shown[0].layer.onopen && shown[0].layer.onopen(shown[0].feature)) return;
     const box = element("div", { class: "record" });
+    const settle = () => popup.isOpen() && popup.update();
     const show = (index) => {
       const { layer, feature } = shown[index];
-      box.replaceChildren(...pager(shown.length, index, show), ...card(state, layer, feature, box));
-      if (popup.isOpen()) popup.update();
+      box.replaceChildren(...pager(shown.length, index, show), ...card(state, layer, feature, settle));
+      settle();
     };
     const popup = L.popup({ maxWidth: 340, minWidth: 240, maxHeight: Math.max(200, state.map.getSize().y - 120), autoPanPadding: [24, 24] });
     show(0);
@@ -53,7 +59,7 @@
       t(`此处 ${count} 个 · ${index + 1}`, `${index + 1} of ${count} here`), turn(index + 1, t("下一个", "Next"), "›"))];
   }
 
-  function card(state, layer, feature, box) {
+  function card(state, layer, feature, settle) {
     const { properties } = feature, body = element("div", { class: "fields" });
     const parts = [
       element("h3", {}, gis.nameOf(feature)),
@@ -63,7 +69,7 @@
       body,
       links(state, layer, properties),
     ];
-    fill(state, layer, properties, body, box);
+    fill(state, layer, properties, body, settle);
     return parts.filter(Boolean);
   }
 
@@ -91,29 +97,24 @@
   }
 
   /** Fill in the fields: at once where the feature has them, else (a tile's) from its record. */
-  function fill(state, layer, properties, body, box) {
+  function fill(state, layer, properties, body, settle) {
     const { root } = state.options, code = encodeURIComponent(properties.code ?? "");
     const whole = layer.fields.some((field) => field.name in properties && field.name !== layer.field && field.name !== "area_code");
-    if (layer.hit) body.replaceChildren(whereabouts(properties));
-    if (layer.trace && root !== null) {
-      load(body, `${root}/api/risk/${layer.name}/${code}`, (trace) => body.append(gis.traceOf(trace)));
-    }
-    if (whole) body.append(list(state, layer, properties));
-    else if (root !== null) {
-      load(body, `${root}/api/layers/${layer.name}/features/${code}`, (record) => body.append(list(state, layer, record.properties)));
-    }
-    return box;
+    if (layer.hit) body.append(whereabouts(properties));
+    if (layer.trace && root !== null) body.append(later(`${root}/api/risk/${layer.name}/${code}?lang=${gis.language}`, gis.traceOf, settle));
+    const rest = whole || root === null ? list(state, layer, properties)
+      : later(`${root}/api/layers/${layer.name}/features/${code}`, (record) => list(state, layer, record.properties), settle);
+    body.append(layer.trace ? element("details", { ontoggle: settle }, element("summary", {}, t("台账字段", "All fields")), rest) : rest);
   }
 
-  async function load(body, url, then) {
-    const waiting = element("p", { class: "note" }, t("正在读取…", "Loading…"));
-    body.append(waiting);
-    try {
-      then(await gis.getJson(url));
-    } catch (error) {
-      body.append(element("p", { class: "note", role: "alert" }, error.message));
-    }
-    waiting.remove();
+  /** A place that says that it loads, and then holds what was made of the answer. */
+  function later(url, make, settle) {
+    const place = element("div", {}, element("p", { class: "note" }, t("正在读取…", "Loading…")));
+    gis.getJson(url)
+      .then((body) => place.replaceChildren(make(body)))
+      .catch((error) => place.replaceChildren(element("p", { class: "note", role: "alert" }, error.message)))
+      .finally(settle);
+    return place;
   }
 
   function list(state, layer, properties) {
@@ -123,12 +124,12 @@
     return element("dl", {}, ...rows.flatMap(([label, value, unknown]) => [element("dt", {}, label), element("dd", { class: unknown ? "unknown" : null }, value)]));
   }
 
-  const SIDES = { left: () => t("左岸", "left bank"), right: () => t("右岸", "right bank"), on: () => t("线上", "on the line") };
+  const SIDES = { left: () => t("左岸", "left"), right: () => t("右岸", "right"), on: () => t("线上", "on it") };
   const REASONS = {
-    within: () => t("距离之内", "within the distance"),
-    reference: () => t("记录所在此线", "its record names the line"),
-    subject: () => t("隐患对象为此线", "the line is its subject"),
-    subject_reference: () => t("隐患对象位于此线", "its subject is on the line"),
+    within: () => t("距离内", "within reach"),
+    reference: () => t("记录指明此线", "names the line"),
+    subject: () => t("对象即此线", "is its hazard"),
+    subject_reference: () => t("对象在此线上", "its subject names the line"),
   };
   gis.sideOf = (side) => (SIDES[side] ? SIDES[side]() : side || "");
   gis.reasonsOf = (why) => [].concat(why || []).map((reason) => (REASONS[reason] ? REASONS[reason]() : reason)).join(t("、", "; "));
