@@ -128,6 +128,7 @@ class Cluster:
                 cursor.execute(sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}").format(*names))
             with self._superuser(name) as inside:  # an extension written in C needs a superuser
                 inside.execute("CREATE EXTENSION IF NOT EXISTS postgis")
+                inside.execute("ALTER EXTENSION postgis UPDATE")  # the system may have brought a newer one
 
     def drop_database(self, name: str) -> None:
         """Drop a database and whoever is connected to it; nothing happens where there is none."""
