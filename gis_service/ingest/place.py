@@ -25,6 +25,7 @@ from layers import Label
 
 _WORLD = (-180.0, -90.0, 180.0, 90.0)
 _MARGIN = 3.0  # a projected CRS is used a little beyond its zone, where a district straddles two
+_FAR = 1000.0  # in units of a projected CRS: more than datums differ by, less than a way around the earth
 _EXAMPLES = ("EPSG:4490", "EPSG:4326", "EPSG:4549", "4549")
 
 
@@ -81,7 +82,7 @@ class Place:
         flat[deep] = shapely.force_2d(flat[deep])
         source, owner = shapely.get_coordinates(flat, return_index=True)
         placed = self._to_degrees(source)
-        outside = ~self._inside(placed)
+        outside = ~self._inside(placed) | ~self._comes_back(source, placed)
         shapely.set_coordinates(flat, np.where(outside[:, None], 0.0, placed))
         refused: dict[int, tuple[str, Label]] = {}
         for position in np.flatnonzero(outside):
@@ -93,6 +94,15 @@ class Place:
         if self._transformer is None or not len(source):
             return np.round(source, DECIMALS)
         return np.round(np.column_stack(self._transformer.transform(source[:, 0], source[:, 1])), DECIMALS)
+
+    def _comes_back(self, source: NDArray[np.float64], placed: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Tell a coordinate that a projection has taken for another, once around the earth."""
+        if self._transformer is None or not len(source):
+            return np.ones(len(source), dtype=bool)
+        back = self._transformer.transform(placed[:, 0], placed[:, 1], direction="INVERSE")
+        with np.errstate(invalid="ignore"):  # infinity less infinity
+            same: NDArray[np.bool_] = (np.abs(np.column_stack(back) - source) < _FAR).all(axis=1)
+        return same
 
     def _inside(self, placed: NDArray[np.float64]) -> NDArray[np.bool_]:
         x, y = placed[:, 0], placed[:, 1]
