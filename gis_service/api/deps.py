@@ -38,7 +38,8 @@ def reading(database: Annotated[Database, Depends(database)]) -> Iterator[Connec
 
 DatabaseDep = Annotated[Database, Depends(database)]
 SettingsDep = Annotated[Settings, Depends(settings)]
-ConnectionDep = Annotated[Connection, Depends(reading)]
+# given back when the route has returned, before its answer is sent: a slow reader holds no connection
+ConnectionDep = Annotated[Connection, Depends(reading, scope="function")]
 
 
 def district(database: DatabaseDep, connection: ConnectionDep) -> District:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter
-from sqlalchemy import func, select
 
 from gis_service.api.deps import ConnectionDep, LanguageDep
+from gis_service.features import counts
 from gis_service.filters import filterable
 from gis_service.statistics import groupable
 from layers import Field, Language, Layer, Ratio, registry
@@ -33,13 +33,14 @@ _BUILT_IN = {"count": ("数量", "count", ""), "length_km": ("长度", "length",
 @router.get("/api/layers", responses={200: {"content": {"application/json": {"example": _EXAMPLE}}}})
 def list_layers(connection: ConnectionDep, language: LanguageDep) -> dict[str, Any]:
     """List the layers with their fields, vocabularies, measures and number of features."""
+    held = counts(connection)
     return {
         "layers": [
             {
-                "count": connection.scalar(select(func.count()).select_from(layer.__table__)),
+                "count": held[name],
                 **describe(layer, language),
             }
-            for layer in registry().values()
+            for name, layer in registry().items()
         ]
     }
 

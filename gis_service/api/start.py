@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
-from sqlalchemy import func, select
 
 from gis_service.api.deps import (
     AreaQuery,
@@ -20,6 +19,7 @@ from gis_service.api.deps import (
 )
 from gis_service.api.layers import describe
 from gis_service.api.pages import render
+from gis_service.features import counts
 from gis_service.features import names as feature_names
 from gis_service.statistics import Question, figures, statistics
 from layers import Language, Role, registry, with_role
@@ -34,6 +34,7 @@ def start(
 ) -> HTMLResponse:
     """Return the start page: headline figures, maps, layers, rivers and areas, with links to everything."""
     lines = [(name, layer) for name, layer in registry().items() if layer.geometry == ("MultiLineString",)]
+    held = counts(connection)
     context = {
         "district": district.name.in_(language),
         "illustrative": district.illustrative,
@@ -51,9 +52,9 @@ def start(
         "layers": [
             {
                 **describe(layer, language),
-                "count": connection.scalar(select(func.count()).select_from(layer.__table__)),
+                "count": held[name],
             }
-            for layer in registry().values()
+            for name, layer in registry().items()
         ],
         "lines": [
             {"layer": name, "title": layer.title.in_(language), "features": feature_names(connection, layer, 500)}

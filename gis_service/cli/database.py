@@ -1,0 +1,74 @@
+"""gis db: the database, embedded or another."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from gis_service.cli.shared import Json, out, print_json, print_table, say, settings
+from gis_service.database import upgrade as upgrades
+from gis_service.database.cluster import Cluster
+from gis_service.database.opened import opened
+from gis_service.errors import UsageError
+
+app = typer.Typer(no_args_is_help=True)
+
+
+def _cluster() -> Cluster:
+    """Return the embedded cluster.
+
+    Raises
+    ------
+    UsageError
+        Where the settings name another database, which is not ours to start or stop.
+    """
+    chosen = settings()
+    if chosen.database_url:
+        raise UsageError(
+            "已设置 GIS_DATABASE_URL，使用的是外部数据库，不由本程序启停。",
+            "GIS_DATABASE_URL names another database; it is not started or stopped here.",
+        )
+    return Cluster(chosen.home)
+
+
+@app.command()
+def start() -> None:
+    """Start the embedded database and let it run until `gis db stop`."""
+    cluster = _cluster()
+    cluster.start()
+    cluster.create_database()
+    out.print(say("数据库已启动。", "The database runs."), f"127.0.0.1:{cluster.status().port}")
+
+
+@app.command()
+def stop() -> None:
+    """Stop the embedded database cleanly."""
+    _cluster().stop()
+    out.print(say("数据库已停止。", "The database has stopped."))
+
+
+@app.command()
+def status(*, json: Json = False) -> None:
+    """Say whether the embedded database runs, and where it is."""
+    found = asdict(_cluster().status())
+    if json:
+        print_json({key: str(value) if key.endswith("directory") and value else value for key, value in found.items()})
+        return
+    print_table(["", ""], [[key, str(value)] for key, value in found.items()])
+
+
+@app.command()
+def upgrade() -> None:
+    """Create or upgrade the district's tables, functions, triggers and checks."""
+    with opened(settings()) as database:
+        upgrades.upgrade(database)
+        out.print(say("数据库结构已是最新。", "The tables are of this version."), database.schema)
+
+
+@app.command()
+def revision(message: Annotated[str, typer.Option("-m", "--message", help="What changes.")]) -> None:
+    """Generate the migration for a new or changed layer; read it, then run `gis db upgrade`."""
+    with opened(settings()) as database:
+        out.print(str(upgrades.revision(database, message)))

@@ -1,0 +1,180 @@
+"""gis import, gis export, gis map, gis sample load: files in and out."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from gis_service.cli.shared import (
+    Area,
+    AsOf,
+    Filter,
+    Json,
+    day,
+    err,
+    language,
+    pairs,
+    print_json,
+    print_table,
+    ready,
+    say,
+    settings,
+)
+from gis_service.database import Database
+from gis_service.database.opened import opened
+from gis_service.database.upgrade import upgrade
+from gis_service.errors import UnknownValue
+from gis_service.exports import export_file, replacing
+from gis_service.features import find_layer, selection
+from gis_service.ingest import Summary, import_file
+from gis_service.ingest.sample import load_sample
+from gis_service.publish import Reader, find_map, saved
+
+app = typer.Typer()
+sample_app = typer.Typer(no_args_is_help=True)
+
+_SHOWN = 20
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="GeoJSON or GeoPackage, in any CRS.")],
+    layer: Annotated[str, typer.Option(help="The layer that takes the records.")],
+    source_layer: Annotated[str | None, typer.Option(help="The layer of the file, where it has several.")] = None,
+    field: Annotated[list[str] | None, typer.Option(help="TARGET=SOURCE: which column becomes a field.")] = None,
+    crs: Annotated[
+        str | None, typer.Option(help="CRS of the coordinates, e.g. EPSG:4549, instead of the file's.")
+    ] = None,
+    *,
+    dry_run: Annotated[bool, typer.Option(help="Judge and count, write nothing.")] = False,
+    json: Json = False,
+) -> None:
+    """Import a file into a layer; rows that break a rule are refused one by one, with the reason."""
+    target = find_layer(layer)
+    fields = pairs(field or [], "--field")
+    with ready() as database, _progress() as progress:
+        task = progress.add_task(file.name, total=None)
+        summary = import_file(
+            database,
+            file,
+            target,
+            source_layer=source_layer,
+            fields=fields,
+            crs=crs,
+            dry_run=dry_run,
+            progress=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    if json:
+        print_json(_document(summary))
+    else:
+        _print(summary, target.title.in_(language()))
+    if summary.refused:
+        raise typer.Exit(4)
+
+
+@app.command()
+def export(
+    layer: Annotated[str, typer.Argument(help="The layer to give out.")],
+    file: Annotated[Path, typer.Argument(help="The file to write: .geojson or .gpkg.")],
+    filter: Filter = "",
+    area: Area = "",
+    as_of: AsOf = "",
+) -> None:
+    """Export a layer, or what a filter or an area chooses of it, to a file."""
+    source = find_layer(layer)
+    with ready() as database, _progress() as progress:
+        task = progress.add_task(file.name, total=None)
+        with database.reading() as connection:
+            today = day(as_of, database.district(connection).today)
+            clause = selection(connection, source, today, filter=filter, area=area)
+        number = export_file(
+            database, source, file, where=clause, progress=lambda done: progress.update(task, completed=done)
+        )
+    err.print(say(f"已写出 {number} 条记录：{file}", f"{number} features written: {file}"))
+
+
+@app.command("map")
+def map_(
+    name: Annotated[str, typer.Argument(help="The map: status, risk, along, projects, ...")],
+    file: Annotated[Path, typer.Argument(help="The .html file to write; it works without the service.")],
+    area: Area = "",
+    as_of: AsOf = "",
+    param: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE: a parameter of the map, e.g. code=HD-001.")
+    ] = None,
+    lang: Annotated[str, typer.Option(help="zh or en.")] = "",
+) -> None:
+    """Save a map as one HTML file that holds everything it needs."""
+    chosen = find_map(name)
+    given = pairs(param or [], "--param")
+    allowed = [p.name for p in chosen.parameters]
+    for key in given:
+        if key not in allowed:
+            raise UnknownValue("--param", key, allowed)
+    if lang not in ("", "zh", "en"):
+        raise UnknownValue("--lang", lang, ["zh", "en"])
+    with ready() as database, database.reading() as connection:
+        today = day(as_of, database.district(connection).today)
+        reader = Reader("en" if (lang or language()) == "en" else "zh", area, today)
+        html = saved(connection, chosen, reader, given, settings())
+    with replacing(file) as unfinished:
+        unfinished.write_text(html, "utf-8")
+    err.print(say(f"已保存：{file}", f"Saved: {file}"))
+
+
+@sample_app.command()
+def load(
+    *,
+    scale: Annotated[int, typer.Option(min=1, help="How many times as dense as the district itself.")] = 1,
+    replace: Annotated[bool, typer.Option(help="Delete what the district holds first.")] = False,
+) -> None:
+    """Load the sample district into an empty database."""
+    with opened(settings()) as database:
+        upgrade(database)
+        load_with_progress(database, scale=scale, replace=replace)
+
+
+def load_with_progress(database: Database, *, scale: int = 1, replace: bool = False) -> None:
+    """Load the sample district and show how it goes, layer by layer."""
+    tasks: dict[str, TaskID] = {}
+    with _progress() as progress:
+
+        def more(name: str, rows: int) -> None:
+            if name not in tasks:
+                tasks[name] = progress.add_task(find_layer(name).title.in_(language()), total=None)
+            progress.advance(tasks[name], rows)
+
+        load_sample(database, scale=scale, replace=replace, progress=more)
+
+
+def _progress() -> Progress:
+    """Return a progress display on standard error, so that standard output stays clean for programs."""
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=err
+    )
+
+
+def _print(summary: Summary, title: str) -> None:
+    words = {
+        "read": say("读取", "read"),
+        "inserted": say("新增", "inserted"),
+        "updated": say("更新", "updated"),
+        "unchanged": say("未变", "unchanged"),
+    }
+    rows: list[list[Any]] = [[word, getattr(summary, key)] for key, word in words.items()]
+    print_table(["", title], [*rows, [say("拒绝", "refused"), len(summary.refused)]])
+    if summary.refused:
+        columns = [say("行", "row"), say("字段", "field"), say("值", "value"), say("原因", "reason")]
+        shown = [[r.row, r.field, r.value, r.reason.in_(language())] for r in summary.refused[:_SHOWN]]
+        print_table(columns, shown)
+        if len(summary.refused) > _SHOWN:
+            err.print(say("其余见 --json。", "The others: see --json."))
+
+
+def _document(summary: Summary) -> dict[str, Any]:
+    refused = [{**asdict(r), "reason": r.reason.in_(language())} for r in summary.refused]
+    return {**asdict(summary), "refused": refused}
