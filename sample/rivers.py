@@ -10,7 +10,7 @@ from sample.areas import containing
 from sample.days import inspected
 from sample.names import RIVERS, person, weighted
 from sample.plane import Array, Random, seeded, stored
-from sample.waters import courses, spring_for, tributary
+from sample.waters import courses, main_lines, spring_for, tributary
 
 UNDER_WORK = ("胪厦溪", "浦口河")
 OPEN_KM = 120.0
@@ -23,7 +23,7 @@ LATE_SAMPLES = ("洪湾河", "石步河", "吴山河")
 @cache
 def lines() -> dict[str, list[Array]]:
     """Return the lines of each river on the plane by name: (n x 2) in metres, downstream, the main one first."""
-    names = _names([shapely.linestrings(parts[0]) for parts in courses(0)])
+    names = _names([shapely.linestrings(line) for line in main_lines()])
     spring = spring_for([i for i, name in enumerate(names) if name not in UNDER_WORK], OPEN_KM)
     return dict(zip(names, courses(spring), strict=True))
 

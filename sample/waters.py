@@ -145,6 +145,11 @@ def _drawn() -> tuple[tuple[list[Array], ...], ...]:
     return tuple((_stretches(w), *(_stretches(b) for b in w.branches)) for w in _rivers())
 
 
+def main_lines() -> list[Array]:
+    """Return for each river its whole main line (n x 2, downstream), without branches, culverts and dry springs."""
+    return [joined(lines[0]) for lines in _drawn()]
+
+
 def courses(spring: float) -> list[list[Array]]:
     """Return for each river its lines (n x 2, downstream): the main line, what a culvert cuts off, the branches.
 
