@@ -21,6 +21,7 @@ from layers import Label
 from maps._map import Map, View, registry
 
 SCRIPTS = (
+    "pages.js",
     "vendor/leaflet.js",
     "vendor/pbf.js",
     "map/gis.js",

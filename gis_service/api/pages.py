@@ -12,20 +12,22 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from gis_service.api.deps import LANGUAGES, chosen_language
-from maps import with_nonce
+from maps import registry, with_nonce
 
 _YEAR = 365 * 24 * 3600
 
 
 @cache
 def _templates() -> Environment:
-    return Environment(
+    environment = Environment(
         loader=PackageLoader("gis_service", "web/templates"),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=StrictUndefined,
     )
+    environment.globals["menu"] = registry
+    return environment
 
 
 def render(request: Request, template: str, context: Mapping[str, Any], status: int = 200) -> HTMLResponse:

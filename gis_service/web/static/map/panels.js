@@ -5,29 +5,15 @@
   const { element, t } = gis;
   const page = (selector) => document.querySelector(selector);
 
-  /** Bring the page to life: swatches, toggles, the handle, links that keep the question asked. */
+  /** Bring the page to life: swatches, toggles, the handle, printing. */
   gis.furnish = (state) => {
     document.addEventListener("DOMContentLoaded", () => furnishLegend(state));
     const handle = page(".handle"), margin = page(".margin");
     handle?.addEventListener("click", () => handle.setAttribute("aria-expanded", margin.classList.toggle("open")));
     page(".print")?.addEventListener("click", () => window.print());
-    for (const link of document.querySelectorAll("a.language")) {
-      const query = new URLSearchParams(location.search);
-      query.set("lang", link.search.slice(6));
-      link.search = query;
-    }
-    page("form.query")?.addEventListener("submit", (event) => joinChecked(event.target));
     const resized = new ResizeObserver(() => state.map.invalidateSize({ animate: false, pan: false }));
     resized.observe(state.map.getContainer());
   };
-
-  /** Send boxes ticked as one comma-separated parameter, and nothing when all are. */
-  function joinChecked(form) {
-    const boxes = [...form.querySelectorAll("[data-joined]")], ticked = boxes.filter((box) => box.checked);
-    if (ticked.length && ticked.length < boxes.length) {
-      form.append(element("input", { type: "hidden", name: boxes[0].dataset.joined, value: ticked.map((box) => box.value).join(",") }));
-    }
-  }
 
   function furnishLegend(state) {
     const layers = (name) => state.layers.filter((layer) => name === "*" ? layer.points || layer.trace : layer.name === name && !layer.quiet);
@@ -103,18 +89,37 @@
     });
   }
 
-  /** A score's trace: each factor with what was read, its score, weight and contribution; the rules that fired. */
-  gis.traceOf = (trace) => {
-    const rows = (trace.factors || []).map((f) => element("tr", { class: f.assumed ? "assumed" : null },
-      element("th", { scope: "row" }, f.label, f.assumed ? element("em", {}, t("缺, 取中值", "assumed")) : null),
-      element("td", {}, String(f.raw ?? "–")), ...[f.score, f.weight, f.contribution].map((v) => element("td", { class: "number" }, v === undefined || v === null ? "" : gis.number(v)))));
-    const heads = [t("因素", "Factor"), t("原值", "Value"), t("评分", "Score"), t("权重", "Weight"), t("贡献", "Part")];
-    const rules = (trace.rules || []).map((rule) => element("li", {}, `${rule.label || rule.id} → ${rule.at_least || ""}`));
+  /** A score's trace: each factor with what was read, its score, weight and part; the arithmetic; the rules that fired. */
+  gis.traceOf = ({ trace, score, level, note }, layer) => {
+    const missing = t("缺, 取中值", "unknown, taken as middling");
+    const rows = trace.factors.map((f) => element("tr", {},
+      element("th", { scope: "row" }, f.label, f.assumed ? element("em", {}, missing) : null),
+      element("td", {}, readingOf(f, layer)), ...[f.score, f.weight, f.contribution].map((v) => element("td", { class: "number" }, gis.number(v)))));
+    const heads = [t("因素", "Factor"), t("依据", "Read from"), t("评分", "Score"), t("权重", "Weight"), t("贡献", "Part")];
+    const parts = trace.severity_parts.map((part) => `${part.label} ${part.value === null ? t("缺", "unknown") : gis.number(part.value)}`);
+    const severity = trace.severity_assumed ? missing : parts.join(t("、", ", "));
+    const sums = [
+      [t("可能性", "Likelihood"), gis.number(trace.likelihood)],
+      [t("管控系数", "Control"), `× ${gis.number(trace.control.multiplier)} → ${gis.number(trace.controlled_likelihood)}`],
+      [t("严重性 (取最大)", "Severity (the greatest)"), `${gis.number(trace.severity)}${severity ? ` (${severity})` : ""}`],
+      [t("得分", "Score"), `${gis.number(trace.controlled_likelihood)} × ${gis.number(trace.severity)} = ${gis.number(score, 1)}`],
+    ];
+    const rules = trace.rules.map((rule) => element("li", {}, t(`${rule.label}: 不低于 ${rule.at_least}`, `${rule.label}: at least ${layer.terms[rule.at_least].label}`)));
     return element("div", { class: "trace" },
-      element("table", {}, element("thead", {}, element("tr", {}, ...heads.map((h) => element("th", {}, h)))), element("tbody", {}, ...rows)),
-      rules.length ? element("ul", { class: "rules" }, ...rules) : null,
-      element("p", { class: "note" }, t("辅助研判, 不替代法定判定", "Supports judgement; replaces no legal finding")));
+      element("table", {}, element("thead", {}, element("tr", {}, ...heads.map((h) => element("th", { scope: "col" }, h)))), element("tbody", {}, ...rows)),
+      element("dl", {}, ...sums.flatMap(([label, value]) => [element("dt", {}, label), element("dd", {}, value)])),
+      rules.length ? element("ul", { class: "rules" }, ...rules) : null, element("p", { class: "note" }, note));
   };
+
+  /** What a factor was read from: its fields' values with their units, or the open hazards. */
+  function readingOf(factor, layer) {
+    if (factor.records) return factor.records.length ? t(`未销号隐患 ${factor.records.length} 处`, `${factor.records.length} open hazards`) : t("无未销号隐患", "no open hazard");
+    const read = factor.fields.filter((f) => f.value !== null).map((f) => {
+      const declared = layer.fields.find((one) => one.name === f.field);
+      return declared ? gis.valueOf({ areas: new Map() }, declared, f.value) : String(f.value);
+    });
+    return read.join(" / ") || "–";
+  }
 
   // ---- projects ----
 
