@@ -106,7 +106,7 @@ class Place:
 
     def _inside(self, placed: NDArray[np.float64]) -> NDArray[np.bool_]:
         x, y = placed[:, 0], placed[:, 1]
-        inside: NDArray[np.bool_] = _between(x, y, _WORLD) & np.isfinite(placed).all(axis=1)
+        inside: NDArray[np.bool_] = _between(x, y, _WORLD)
         if self._domain is not None:
             west, south, east, north = self._domain
             inside &= _between(x, y, (west - _MARGIN, south - _MARGIN, east + _MARGIN, north + _MARGIN))
