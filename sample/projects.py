@@ -15,7 +15,7 @@ from sample.days import CLOCK, inspected, within
 from sample.money import share, sizes
 from sample.names import PLACES, weighted
 from sample.plane import Array, Random, scatter, seeded, stored
-from sample.project_names import CONTEST, HOT_SPRINGS, RENEWAL, TRAFFIC, Named
+from sample.project_names import BULK, CONTEST, HOT_SPRINGS, RENEWAL, TRAFFIC, Named
 from sample.rivers import network
 
 Row = dict[str, Any]
@@ -51,22 +51,29 @@ def _states(rows: list[Row], values: dict[str, float]) -> Array:
     return np.array([values[row["status"]] for row in rows])
 
 
+def _sizes(rows: list[Row], spread: float, rng: Random) -> Array:
+    """Return how the projects' investments compare with each other."""
+    bulk = [next((size for word, size in BULK.items() if word in row["name"]), 1.0) for row in rows]
+    return np.asarray(sizes(len(rows), spread, rng) * np.array(bulk))
+
+
 def _renewal(rng: Random) -> list[Row]:
     rows = _listed("城市更新品质提升", RENEWAL, {"完工": 22, "在建": 33, "停工": 1, "前期": 3}, rng)
     finished = _states(rows, {"完工": 1, "在建": 0, "停工": 0, "前期": 0}) == 1
-    planned = share(615_500, sizes(59, 0.8, rng) * np.where(finished, 0.65, 1.0), 50)
+    planned = share(615_500, _sizes(rows, 0.5, rng) * np.where(finished, 0.8, 1.0), 50)
     part = _states(rows, {"完工": 0, "在建": 1, "停工": 0.5, "前期": 0.1}) * (0.5 + rng.random(59))
     done = np.where(finished, planned, 0)
     done = done + share(328_500 - done.sum(), planned * part, 50, limit=np.where(finished, 0, 0.9 * planned))
     before = np.floor(planned * np.maximum(rng.random(59) * 1.6 - 0.5, 0) / 50) * 50
+    before *= _states(rows, {"完工": 1, "在建": 1, "停工": 1, "前期": 0})
     after = np.where(finished, 0, np.floor(planned * rng.random(59) / 50) * 50)
     return _with_money(rows, before + planned + after, planned, done, before + done)
 
 
 def _contest(rng: Random) -> list[Row]:
     rows = _listed("市属城建项目竞赛", CONTEST, {"完工": 3, "在建": 31, "前期": 2}, rng)
-    of_category = {"房建": 1.2, "市政": 1.0, "园林": 0.15, "房管": 0.2, "水系": 0.3, "地铁": 9.0}
-    total = share(11_033_800, sizes(36, 0.55, rng) * np.array([of_category[r["category"]] for r in rows]), 100)
+    of_category = {"房建": 1.2, "市政": 1.0, "园林": 0.15, "房管": 0.2, "水系": 0.4, "地铁": 16.0}
+    total = share(11_033_800, _sizes(rows, 0.4, rng) * np.array([of_category[r["category"]] for r in rows]), 100)
     finished = _states(rows, {"完工": 1, "在建": 0, "前期": 0}) == 1
     planned = share(1_256_800, total * (0.06 + 0.25 * rng.random(36)), 100, limit=0.45 * total)
     part = _states(rows, {"完工": 1.6, "在建": 1, "前期": 0.2}) * (0.6 + 0.7 * rng.random(36))
@@ -78,7 +85,7 @@ def _contest(rng: Random) -> list[Row]:
 
 def _traffic(rng: Random) -> list[Row]:
     rows = _listed("交通治堵", TRAFFIC, {"完工": 12, "在建": 10, "前期": 1}, rng)
-    total = share(197_400, sizes(23, 0.7, rng), 50)
+    total = share(197_400, _sizes(rows, 0.45, rng), 50)
     finished = _states(rows, {"完工": 1, "在建": 0, "前期": 0}) == 1
     limit = np.where(finished, total, 0.94 * total) * _states(rows, {"完工": 1, "在建": 1, "前期": 0.05})
     part = _states(rows, {"完工": 1, "在建": 0.72, "前期": 0.02}) * (0.9 + 0.1 * rng.random(23))
