@@ -6,12 +6,18 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+from gis_service.database import Database
 from gis_service.database.cluster import Cluster
+from gis_service.database.upgrade import upgrade
+from gis_service.ingest.sample import load_sample
+from gis_service.settings import Settings
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -52,4 +58,59 @@ def database_url(cluster: Cluster, empty_template: str, request: pytest.FixtureR
     name = request.module.__name__
     cluster.create_database(name, template=empty_template)
     yield cluster.url(name)
+    cluster.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def upgraded_template(cluster: Cluster) -> str:
+    """A database with the tables of this version and no records, to be copied."""
+    cluster.create_database("upgraded_template")
+    with database_at(cluster, "upgraded_template") as database:
+        upgrade(database)
+    return "upgraded_template"
+
+
+@pytest.fixture(scope="session")
+def sample_template(cluster: Cluster, upgraded_template: str) -> str:
+    """A database with the sample district, to be copied."""
+    cluster.create_database("sample_template", template=upgraded_template)
+    with database_at(cluster, "sample_template") as database:
+        load_sample(database)
+    return "sample_template"
+
+
+@pytest.fixture
+def empty_district(cluster: Cluster, upgraded_template: str) -> Iterator[Database]:
+    """A district without any record, of this test alone."""
+    yield from copied(cluster, upgraded_template, f"empty_{next(_NUMBERS)}")
+
+
+@pytest.fixture(scope="session")
+def sample_district(cluster: Cluster, sample_template: str) -> Iterator[Database]:
+    """The sample district, to be read only."""
+    yield from copied(cluster, sample_template, "sample_read")
+
+
+@pytest.fixture
+def own_sample(cluster: Cluster, sample_template: str) -> Iterator[Database]:
+    """The sample district, of this test alone."""
+    yield from copied(cluster, sample_template, f"sample_{next(_NUMBERS)}")
+
+
+_NUMBERS = count()
+
+
+@contextmanager
+def database_at(cluster: Cluster, name: str) -> Iterator[Database]:
+    """Connect to one of the cluster's databases as the service does."""
+    database = Database(cluster.url(name).render_as_string(hide_password=False), Settings())
+    yield database
+    database.engine.dispose()
+
+
+def copied(cluster: Cluster, template: str, name: str) -> Iterator[Database]:
+    """Copy a template, and drop the copy afterwards."""
+    cluster.create_database(name, template=template)
+    with database_at(cluster, name) as database:
+        yield database
     cluster.drop_database(name)
