@@ -117,6 +117,7 @@ class _Publisher:
             data={key: self._answer(request) for key, request in requests.items()},
             parameters=parameters,
             area=area,
+            area_code=self.reader.area,
             base_map=_base_map(self.settings),
             root=None if self.saved else "",
         )

@@ -130,6 +130,7 @@ class View:
     data: Mapping[str, Any]
     parameters: Mapping[str, Any] = field(default_factory=dict)
     area: Label | None = None
+    area_code: str = ""
     base_map: BaseMap | None = None
     root: str | None = ""
 

@@ -121,8 +121,7 @@ class Sheet(folium.Map):
             "root": view.root,
             "map": map_.name,
             "bounds": [[south, west], [north, east]],
-            "parameters": dict(view.parameters),
-            "asOf": view.as_of,
+            "area": view.area_code,
         }
         self.put("sheet", options)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from layers import LEVELS, Layer, RiskConfig, Role
+from layers import LEVELS, Layer, Ledger, RiskConfig, Role
 from maps import _symbols
 from maps._map import Features, Layers, Request, Source, View
 from maps._page import Sheet
@@ -72,9 +72,11 @@ def put_layer(  # options of the script pass through
 ) -> None:
     """Draw a layer's features by the terms of its symbol's field, with its group in the legend."""
     view = sheet.view
-    options = layer_options(view, name, source) | extra
+    hidden = settled(view.layers[name])
+    options = layer_options(view, name, source) | {"hidden": hidden} | extra
     sheet.put("layer", options)
-    sheet.legend.append(legend_group(name, options["title"], source.count, options["terms"], source.counts, note=note))
+    group = legend_group(name, options["title"], source.count, options["terms"], source.counts, note=note)
+    sheet.legend.append(group | {"hidden": hidden})
 
 
 def put_risk_layer(sheet: Sheet, name: str, source: Source) -> None:
@@ -109,7 +111,16 @@ def legend_group(
         for code, term in terms.items()
         if counts.get(code)
     ]
-    return {"layer": layer, "title": title, "count": count, "terms": shown, "toggle": toggle, "note": note}
+    group = {"layer": layer, "title": title, "count": count, "terms": shown, "toggle": toggle, "note": note}
+    return group | {"hidden": []}
+
+
+def settled(layer: type[Layer]) -> list[str]:
+    """Return the terms of a ledger's status that are settled: a map starts without them, and the legend has them."""
+    if not issubclass(layer, Ledger) or layer.symbol.field != "status":
+        return []
+    vocabulary = layer.fields()["status"].vocabulary
+    return [] if vocabulary is None else [code for code in vocabulary.codes if code not in layer.open_terms]
 
 
 def lines(layers: Layers) -> dict[str, type[Layer]]:

@@ -8,7 +8,7 @@ from typing import Any
 from layers import Label
 from maps._map import Features, Layers, Map, Request, View
 from maps._page import Sheet
-from maps._parts import areas_of, put_ground, put_layer, themes
+from maps._parts import areas_of, lines, put_ground, put_layer, themes
 
 
 class StatusMap(Map):
@@ -27,5 +27,12 @@ class StatusMap(Map):
         sheet = Sheet(self, view)
         put_ground(sheet)
         for name in themes(view.layers):
-            put_layer(sheet, name, view.data[name])
+            put_layer(sheet, name, view.data[name], links=self._links(name, view))
         return sheet
+
+    def _links(self, layer: str, view: View) -> list[dict[str, str]]:
+        """Return what a popup leads to: from a line, to what lies along it."""
+        if layer not in lines(view.layers):
+            return []
+        label = Label("沿线隐患与设施", "What lies along it").in_(view.language)
+        return [{"label": label, "href": f"/maps/along?lang={view.language}&layer={layer}&code={{code}}"}]

@@ -1,9 +1,17 @@
 // What every page needs: a language switch that keeps the question asked, and ticked boxes sent as one parameter.
 "use strict";
 
+const KEPT = ["area", "as_of"]; // what a reader chose on one map holds on the next
+
 document.addEventListener("DOMContentLoaded", () => {
+  const asked = new URLSearchParams(location.search);
+  for (const link of document.querySelectorAll(".sheet .masthead nav a")) {
+    const query = new URLSearchParams(link.search);
+    for (const name of KEPT) if (asked.get(name)) query.set(name, asked.get(name));
+    link.search = query;
+  }
   for (const link of document.querySelectorAll("a.language")) {
-    const query = new URLSearchParams(location.search);
+    const query = new URLSearchParams(asked);
     query.set("lang", new URLSearchParams(link.search).get("lang"));
     link.search = query;
   }

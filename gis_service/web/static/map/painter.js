@@ -2,7 +2,7 @@
 "use strict";
 
 (() => {
-  const TILE = 256, NEAR = 5;
+  const TILE = 256, NEAR = 5, ROOM = 1500;
 
   gis.Painter = L.Renderer.extend({
     options: { padding: 0.25, pane: "overlayPane" },
@@ -87,16 +87,27 @@
     },
   });
 
-  /** How much smaller points must be so that they do not hide each other: 1 where there is room. */
+  /** How much smaller points must be so that they do not hide each other: 1 where each has ROOM square pixels. */
   function crowding(layers, frame) {
-    const points = layers.reduce((sum, l) => sum + (l.points ? l.shown.filter((f) => f.kind === gis.POINT).length : 0), 0);
-    const room = (frame.size.x * frame.size.y) / Math.max(points, 1);
-    return Math.max(0.3, Math.min(1, Math.sqrt(room / 2600)));
+    const box = [Infinity, Infinity, -Infinity, -Infinity];
+    let points = 0;
+    for (const layer of layers.filter((one) => one.points)) {
+      for (const { box: [x, y] } of layer.shown) {
+        points += 1;
+        box[0] = Math.min(box[0], x);
+        box[1] = Math.min(box[1], y);
+        box[2] = Math.max(box[2], x);
+        box[3] = Math.max(box[3], y);
+      }
+    }
+    if (points < 2) return 1;
+    const ground = Math.max(400, (box[2] - box[0]) * frame.scale) * Math.max(300, (box[3] - box[1]) * frame.scale);
+    return Math.max(0.25, Math.min(1, Math.sqrt(ground / points / ROOM)));
   }
 
   /** The radius in pixels of a point of this layer at this zoom. */
   gis.radiusOf = (layer, properties, frame) => {
-    const grown = Math.max(0.55, Math.min(1.15, 0.62 + (frame.zoom - 11.5) * 0.12));
+    const grown = Math.max(0.3, Math.min(1.15, 0.64 + (frame.zoom - 11.5) * 0.12));
     let radius = layer.size * grown;
     if (layer.sizeBy) {
       const share = Math.min(1, (Math.max(0, Number(properties[layer.sizeBy.field]) || 0) / layer.sizeBy.most) ** layer.sizeBy.power);

@@ -11,7 +11,7 @@
   };
 
   function add(state, options, more) {
-    const layer = { visible: true, opens: true, hidden: new Set(), ...options, ...more };
+    const layer = { visible: true, opens: true, ...options, ...more, hidden: new Set(options.hidden) };
     layer.source = gis.open(state, options.source, options.name);
     state.layers.push(layer);
     return layer;
@@ -32,7 +32,7 @@
 
   function drawAreas(layer, frame) {
     const { ctx } = frame, leaves = layer.shown.filter(isLeaf), wholes = layer.shown.filter((f) => !isLeaf(f));
-    const only = layer.state.options.parameters.area, based = layer.state.based;
+    const only = layer.state.options.area, based = layer.state.based;
     ctx.lineJoin = "round";
     for (const feature of wholes) if (!based) paint(frame, feature, { fill: INK.paper, stroke: "rgba(109,102,91,.16)", width: 9 });
     for (const feature of leaves) {
@@ -147,7 +147,11 @@
     if (layer.shape === "line") nameLines(layer, frame, "#2b5b7d");
     // small outlines are lost at low zooms: they get the layer's symbol too
     const marks = layer.shown.filter((f) => f.kind === gis.POINT || (layer.points && small(frame, f)));
-    if (layer.trace) marks.sort((a, b) => a.properties.score - b.properties.score); // the worst on top
+    if (layer.sizeBy) {
+      // the worst on top; elsewhere the small, which the large would hide
+      const { field } = layer.sizeBy, sign = layer.trace ? 1 : -1;
+      marks.sort((a, b) => sign * ((a.properties[field] || 0) - (b.properties[field] || 0)));
+    }
     for (const feature of marks) mark(layer, frame, feature);
   }
 

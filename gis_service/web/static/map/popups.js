@@ -86,7 +86,7 @@
     if (!term || properties.score === undefined) return null;
     const chip = element("span", { class: "level", "data-level": properties.level }, term.label);
     const known = properties.completeness;
-    const rest = ` ${gis.number(properties.score, 1)} / 25` + (known === undefined ? "" : t(` · 资料完整度 ${Math.round(known * 100)}%`, ` · ${Math.round(known * 100)}% of data known`));
+    const rest = ` ${gis.number(properties.score, 1)} / 25` + (known === undefined ? "" : t(` · 资料完整度 ${Math.round(known * 100)}%`, ` · ${Math.round(known * 100)}% known`));
     return element("p", { class: "term" }, chip, rest);
   }
 
