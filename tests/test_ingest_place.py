@@ -15,6 +15,7 @@ from gis_service.errors import CrsError
 from gis_service.ingest.place import Place, crs_of
 
 GEOD = Geod(ellps="GRS80")
+TO_GAUSS_KRUGER, FROM_GAUSS_KRUGER = Transformer.from_crs(4490, 4549, always_xy=True), Place(CRS(4549))
 
 
 def placed(crs: Any, x: float, y: float) -> tuple[float, float]:
@@ -43,8 +44,8 @@ def test_a_known_point_comes_to_its_place_within_a_metre(
 
 @given(longitude=st.floats(118.6, 121.4), latitude=st.floats(24.5, 53))
 def test_gauss_kruger_of_cgcs2000_comes_back_to_a_millimetre(longitude: float, latitude: float) -> None:
-    x, y = Transformer.from_crs(4490, 4549, always_xy=True).transform(longitude, latitude)
-    assert GEOD.inv(*placed(4549, x, y), longitude, latitude)[2] < 0.002
+    shapes, _ = FROM_GAUSS_KRUGER(np.array([shapely.Point(TO_GAUSS_KRUGER.transform(longitude, latitude))]))
+    assert GEOD.inv(shapes[0].x, shapes[0].y, longitude, latitude)[2] < 0.002
 
 
 def test_longitude_comes_first_whatever_the_crs_says_of_its_axes() -> None:

@@ -101,7 +101,8 @@ class Place:
             return np.ones(len(source), dtype=bool)
         back = self._transformer.transform(placed[:, 0], placed[:, 1], direction="INVERSE")
         with np.errstate(invalid="ignore"):  # infinity less infinity
-            same: NDArray[np.bool_] = (np.abs(np.column_stack(back) - source) < _FAR).all(axis=1)
+            gap = np.abs(np.column_stack(back) - source).max(axis=1)
+        same: NDArray[np.bool_] = gap < _FAR
         return same
 
     def _inside(self, placed: NDArray[np.float64]) -> NDArray[np.bool_]:
