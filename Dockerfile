@@ -17,7 +17,7 @@ COPY --from=assets /web/vendor gis_service/web/vendor
 # Readable for the service whatever the umask of the clone.
 RUN scripts/setup.sh project service \
     && find . -path ./.venv -prune -o -exec chmod a+rX {} + \
-    && useradd --system --uid 10001 --no-create-home gis \
+    && useradd --uid 10001 --no-create-home gis \
     && install --directory --owner=gis --mode=0755 /keys \
     && rm -rf /var/lib/gis && install --directory --owner=gis --mode=0755 /var/lib/gis
 USER 10001
