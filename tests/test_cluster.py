@@ -204,6 +204,17 @@ def test_a_first_start_that_was_cut_off_is_done_again(home: Path) -> None:
     assert not data.with_name("data.new").exists()
 
 
+def test_with_its_files_moved_aside_it_begins_anew(home: Path) -> None:
+    cluster = Cluster(home, durable=False)
+    cluster.start()
+    cluster.stop()
+    (home / "database").rename(home / "database.old")
+    assert not cluster.status().running
+    with cluster.held():
+        cluster.create_database()
+        assert ask(cluster.url(), "SELECT 1") == 1
+
+
 def test_the_port_is_kept_and_given_up_only_to_somebody_who_has_it(home: Path) -> None:
     cluster = Cluster(home, durable=False)
     cluster.start()

@@ -86,7 +86,7 @@ class Cluster:
         """Return whether the cluster runs, and where it is."""
         running = self._is_ready()
         data, place = self._home.data, self._home.place()
-        if not place.sockets:
+        if not (place.sockets and data.exists()):
             return ClusterStatus(running)
         version = (data / "PG_VERSION").read_text().strip()
         pid = int((data / "postmaster.pid").read_text().split()[0]) if running else None

@@ -62,7 +62,11 @@ class ClusterHome:
     def remember(self, **changes: str | int | bool) -> None:
         """Change what is remembered."""
         fresh = self.path / "cluster.json.new"
-        fresh.write_text(json.dumps(asdict(replace(self.place(), **changes)), indent=2))  # type: ignore[arg-type]
+        place = replace(self.place(), **changes)  # type: ignore[arg-type]
+        with fresh.open("w") as file:
+            json.dump(asdict(place), file, indent=2)
+            file.flush()
+            os.fsync(file.fileno())  # without it nobody finds files that lie elsewhere
         fresh.replace(self.path / "cluster.json")
 
     @contextmanager
