@@ -7,12 +7,13 @@ own fields. Geometries in a filter are longitude and latitude (CRS84).
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
 import cql2
 import orjson
+import shapely
 from sqlalchemy import ColumnElement, and_, cast, false, func, literal, not_, or_, true
 from sqlalchemy import types as sqltypes
 
@@ -35,19 +36,19 @@ _ARITHMETIC: Mapping[str, Callable[[Any, Any], ColumnElement[Any]]] = {
     "+": operator.add,
     "-": operator.sub,
     "*": operator.mul,
-    "/": operator.truediv,
+    "/": lambda over, under: over / func.nullif(under, 0),
 }
 _SPATIAL = {
     f"s_{name}": f"ST_{name.capitalize()}"
     for name in ("intersects", "contains", "within", "crosses", "disjoint", "equals", "overlaps", "touches")
 }
-_KINDS = {
-    "text": sqltypes.Text,
-    "term": sqltypes.Text,
-    "number": sqltypes.Double,
-    "money": sqltypes.Numeric,
-    "date": sqltypes.Date,
-    "flag": sqltypes.Boolean,
+_FAMILIES = {"text": "text", "term": "text", "number": "number", "money": "number", "date": "date", "flag": "flag"}
+"""Fields of one family can be compared."""
+_WORDS = {
+    "text": Label("文字", "text"),
+    "number": Label("数字", "a number"),
+    "date": Label("日期（如 2023-10-31）", "a date (such as 2023-10-31)"),
+    "flag": Label("是/否", "true or false"),
 }
 
 
@@ -101,11 +102,12 @@ class _Compiler:
             return self._spatial(op, args)
         if op == "isnull":
             return self.value(args[0], None).is_(None)
-        kind = self._kind(args)
+        operands = [args[0], *args[1]] if op == "in" else args
+        kind = self._common_kind(operands)
         if op in _COMPARISONS:
             return _COMPARISONS[op](*(self.value(a, kind) for a in args))
         if op == "like":
-            if kind not in ("text", "term"):
+            if kind != "text":
                 raise _bad("LIKE 只能用于文字。", "LIKE takes text only.")
             return self.value(args[0], kind).like(self.value(args[1], kind))
         if op == "between":
@@ -123,10 +125,13 @@ class _Compiler:
         if "date" in node or "timestamp" in node:
             return _literal(node.get("date") or node["timestamp"], "date")
         op, args = node["op"].lower(), node["args"]
-        if op == "casei":
-            return func.lower(self.value(args[0], kind))
-        if op in _ARITHMETIC:
-            return _ARITHMETIC[op](*(self.value(a, "number") for a in args))
+        if op == "casei" or op in _ARITHMETIC:
+            taken = "text" if op == "casei" else "number"
+            if {self._kind(a) for a in args} - {None, taken}:
+                word = _WORDS[taken]
+                raise _bad(f"{op} 只能用于{word.zh}。", f"{op} takes {word.en} only.")
+            operands = [self.value(a, taken) for a in args]
+            return func.lower(*operands) if op == "casei" else _ARITHMETIC[op](*operands)
         if op == "today" and not args:
             return literal(self.today)
         if op == "year_start" and not args:
@@ -150,18 +155,29 @@ class _Compiler:
             raise _bad(f"字段“{node['property']}”不是是/否字段。", f"{node['property']!r} is no yes-or-no field.")
         return column
 
-    def _kind(self, args: Any) -> str | None:  # noqa: ANN401 - a JSON tree
-        """Find the kind of what is compared, from the first property or function among the operands."""
-        for arg in args:
-            if isinstance(arg, list):
-                continue
-            while isinstance(arg, dict) and arg.get("op", "").lower() == "casei":
-                arg = arg["args"][0]  # noqa: PLW2901 - look through the function
-            if isinstance(arg, dict) and arg.get("property") in self.fields:
-                return self.fields[arg["property"]].kind
-            if isinstance(arg, dict) and arg.get("op", "").lower() in _ARITHMETIC:
-                return "number"
-        return None
+    def _common_kind(self, operands: Sequence[Any]) -> str:
+        """Return the kind in which operands are compared: that of the fields and functions, else of the literals.
+
+        Raises
+        ------
+        FilterError
+            Where the operands are of different kinds.
+        """
+        kinds = {self._kind(node) for node in operands} - {None} or {_kind_of_literal(node) for node in operands}
+        if len(kinds) != 1:
+            words = sorted(_WORDS[kind or "text"].zh for kind in kinds), sorted(_WORDS[k or "text"].en for k in kinds)
+            raise _bad(f"不能比较：{'、'.join(words[0])}。", f"These cannot be compared: {', '.join(words[1])}.")
+        return kinds.pop() or "text"
+
+    def _kind(self, node: Any) -> str | None:  # noqa: ANN401 - a JSON tree
+        """Return the kind of a field or function; None for a literal, which takes the kind of the others."""
+        if not isinstance(node, dict):
+            return None
+        if "property" in node:
+            self._property(node["property"])  # refuses an unknown one
+            return _FAMILIES[self.fields[node["property"]].kind]
+        op = str(node.get("op", "")).lower()
+        return "text" if op == "casei" else "number" if op in _ARITHMETIC else "date"
 
     def _spatial(self, op: str, args: Any) -> ColumnElement[bool]:  # noqa: ANN401 - a JSON tree
         shapes = [self.layer.geom if a in ({"property": "geom"}, {"property": "geometry"}) else _shape(a) for a in args]
@@ -169,20 +185,25 @@ class _Compiler:
 
 
 def _shape(node: Any) -> ColumnElement[Any]:  # noqa: ANN401 - a JSON tree
+    """Bind a given shape: GeoJSON, or a box of west, south, east, north."""
     box = node.get("bbox") if isinstance(node, dict) else None
     if box is None and isinstance(node, dict) and str(node.get("op", "")).lower() in ("bbox", "envelope"):
         box = node["args"]
-    if box is not None:
-        return func.ST_MakeEnvelope(*(float(v) for v in box), STORED_SRID)
-    if not isinstance(node, dict) or "type" not in node:
+    if box is None and (not isinstance(node, dict) or "type" not in node):
         raise _bad("空间条件只比较 geom 与给定的图形。", "A spatial condition compares geom with a shape.", ("geom",))
-    return func.ST_SetSRID(func.ST_GeomFromGeoJSON(orjson.dumps(node).decode()), STORED_SRID)
+    try:
+        shape = shapely.box(*map(float, box)) if box is not None else shapely.from_geojson(orjson.dumps(node))
+    except (shapely.errors.ShapelyError, TypeError, ValueError) as error:
+        raise _bad("图形的坐标有误。", "The coordinates of the shape are wrong.") from error
+    return func.ST_GeomFromWKB(shapely.to_wkb(shape), STORED_SRID)
 
 
 def _literal(value: Any, kind: str | None) -> ColumnElement[Any]:  # noqa: ANN401 - whatever the filter says
     """Bind a value as the kind that it is compared with."""
+    if isinstance(value, str) and "\0" in value:
+        raise _bad("文字中不能有空字符。", "A text cannot hold the character NUL.")
     try:
-        if kind in ("number", "money"):
+        if kind == "number":
             if isinstance(value, bool | str):
                 raise ValueError(value)
             return literal(float(value))
@@ -193,12 +214,13 @@ def _literal(value: Any, kind: str | None) -> ColumnElement[Any]:  # noqa: ANN40
                 raise ValueError(value)
             return literal(value)
     except (TypeError, ValueError) as error:
-        words = {"date": ("日期（如 2023-10-31）", "date (such as 2023-10-31)"), "flag": ("是/否", "true or false")}
-        zh, en = words.get(kind or "", ("数字", "number"))
-        raise _bad(f"“{value}”应为{zh}。", f"{value!r} should be a {en}.") from error
-    if kind in ("text", "term") and not isinstance(value, str):
-        value = f"{value:g}" if isinstance(value, float) else str(value)
-    return cast(value, _KINDS["text"]) if isinstance(value, str) else literal(value)
+        word = _WORDS[kind or "text"]
+        raise _bad(f"“{value}”应为{word.zh}。", f"{value!r} should be {word.en}.") from error
+    return cast(f"{value:g}" if isinstance(value, float) else str(value), sqltypes.Text)
+
+
+def _kind_of_literal(value: Any) -> str | None:  # noqa: ANN401 - whatever the filter says
+    return "flag" if isinstance(value, bool) else "number" if isinstance(value, int | float) else "text"
 
 
 def _bad(zh: str, en: str, allowed: Any = ()) -> FilterError:  # noqa: ANN401 - any iterable of names

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.metadata import version
 from importlib.resources import files
 
 from fastapi import Depends, FastAPI
@@ -24,7 +25,7 @@ from gis_service.api import (
     statistics,
     tiles,
 )
-from gis_service.api.deps import known_parameters
+from gis_service.api.deps import known_parameters, without_nul
 from gis_service.database import Database
 from gis_service.settings import Settings
 
@@ -45,7 +46,13 @@ def create_app(database: Database, settings: Settings) -> FastAPI:
         database.engine.dispose()
 
     app = FastAPI(
-        title="GIS service", description=DESCRIPTION, version="0.1.0", docs_url=None, redoc_url=None, lifespan=lifespan
+        title="GIS service",
+        description=DESCRIPTION,
+        version=version("gis-service"),
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+        dependencies=[Depends(without_nul)],
     )
     app.state.database, app.state.settings = database, settings
     problems.install(app)

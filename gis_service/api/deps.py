@@ -118,6 +118,18 @@ FilterQuery = Annotated[
 ]
 
 
+def without_nul(request: Request) -> None:
+    """Refuse an address with the character NUL, which no text of the database can hold.
+
+    Raises
+    ------
+    UsageError
+        Where there is one.
+    """
+    if any("\0" in text for text in (request.url.path, *request.query_params.values(), request.scope["path"])):
+        raise UsageError("地址中不能有空字符。", "An address cannot hold the character NUL.")
+
+
 def known_parameters(request: Request) -> None:
     """Refuse a query parameter that the route does not have: a typing error must not look like an answer.
 

@@ -10,7 +10,7 @@ import orjson
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
@@ -36,6 +36,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(GisError, _of_ours)
     app.add_exception_handler(RequestValidationError, _of_a_parameter)
     app.add_exception_handler(HTTPException, _of_http)
+    app.add_exception_handler(DataError, _of_a_value)
     app.add_exception_handler(OperationalError, _of_the_database)
     app.add_exception_handler(PoolTimeout, _of_the_database)
     app.add_exception_handler(Exception, _of_a_fault)
@@ -62,10 +63,14 @@ def _of_http(request: Request, error: Exception) -> Response:
     return _answer(request, error.status_code, "about:blank", title, detail)
 
 
+def _of_a_value(request: Request, error: Exception) -> Response:
+    log.info("a value was out of range at %s", request.url.path, exc_info=error)
+    zh, en = "某个参数的值超出范围，无法计算。", "A parameter's value is out of range."
+    return _problem(request, UsageError(zh, en))
+
+
 def _of_the_database(request: Request, error: Exception) -> Response:
     log.error("the database failed at %s", request.url.path, exc_info=error)
-    if isinstance(error, DBAPIError) and not error.connection_invalidated and not isinstance(error, OperationalError):
-        return _of_a_fault(request, error)
     busy = DatabaseError(
         "数据库暂时不可用，请稍后重试。", "The database is not available at the moment. Try again shortly."
     )

@@ -1,0 +1,202 @@
+"""What lies along a line: order, side, distance, and why it matched."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pyproj import Geod, Transformer
+from shapely import LineString, Point, transform
+from sqlalchemy import Connection
+
+from gis_service.along import along, find_line, find_targets
+from gis_service.database import Database
+from gis_service.errors import UnknownName, UnknownValue, UsageError
+from layers import registry
+
+SRID = 4549
+TO_DEGREES = Transformer.from_crs(SRID, 4490, always_xy=True).transform
+RIVERS = registry()["rivers"]
+X, Y = 430_000.0, 2_881_000.0
+"""A place in the metric CRS, east and north."""
+
+
+def _put(connection: Connection, layer: str, code: str, shape: str, **values: str) -> None:
+    names = "".join(f", {name}" for name in values)
+    given = "".join(f", '{value}'" for value in values.values())
+    geometry = f"ST_Transform(ST_GeomFromText('{shape}', {SRID}), 4490)"
+    connection.exec_driver_sql(f"INSERT INTO {layer} (code, geom{names}) VALUES ('{code}', {geometry}{given})")
+
+
+def _river(connection: Connection, *parts: list[tuple[float, float]]) -> None:
+    lines = ", ".join("(" + ", ".join(f"{X + x} {Y + y}" for x, y in part) + ")" for part in parts)
+    _put(connection, "rivers", "R", f"MULTILINESTRING({lines})")
+
+
+def _hazard(connection: Connection, code: str, x: float, y: float, **values: str) -> None:
+    _put(connection, "hazards", code, f"POINT({X + x} {Y + y})", **values)
+
+
+def _hits(connection: Connection, within: float, *layers: str) -> list[dict[str, Any]]:
+    line = find_line(connection, RIVERS, "R", SRID)
+    found = along(connection, line, find_targets(layers, RIVERS), within)
+    return [feature["properties"] for feature in orjson.loads(found.document())["features"]]
+
+
+def test_hits_come_in_chainage_order_with_distance_and_side(empty_district: Database) -> None:
+    with empty_district.transaction() as connection:
+        _river(connection, [(0, 0), (1000, 0)])
+        _hazard(connection, "below", 900, -30)
+        _hazard(connection, "above", 100, 50)
+        _hazard(connection, "far", 500, 250)
+        _hazard(connection, "on", 300, 0)
+        found = _hits(connection, 200)
+    assert [hit["code"] for hit in found] == ["above", "on", "below"]
+    assert [hit["side"] for hit in found] == ["left", "on", "right"]
+    assert [hit["distance_m"] for hit in found] == pytest.approx([50, 0, 30], abs=0.01)
+    # geodesic metres differ from those of the projection by 60 parts in a million here
+    assert [hit["chainage_m"] for hit in found] == pytest.approx([100, 300, 900], rel=2e-4)
+    assert [hit["chainage"] for hit in found] == ["K0+100", "K0+300", "K0+900"]
+    assert all(hit["why"] == ["within"] for hit in found)
+
+
+def test_the_last_chainage_is_the_geodesic_length(empty_district: Database) -> None:
+    with empty_district.transaction() as connection:
+        _river(connection, [(0, 0), (3000, 4000)])
+        _hazard(connection, "mouth", 3000, 4000)
+        (mouth,) = _hits(connection, 10)
+    line = transform(LineString([(X, Y), (X + 3000, Y + 4000)]), TO_DEGREES, interleaved=False)
+    assert mouth["chainage_m"] == pytest.approx(Geod(ellps="GRS80").geometry_length(line), abs=0.02)
+
+
+def test_left_and_right_are_those_of_one_who_looks_downstream(empty_district: Database) -> None:
+    with empty_district.transaction() as connection:
+        _river(connection, [(0, 1000), (0, 0)])  # flows south: the west bank is the right one
+        _hazard(connection, "west", -40, 500)
+        _hazard(connection, "east", 40, 400)
+        found = _hits(connection, 100)
+    assert [(hit["code"], hit["side"]) for hit in found] == [("west", "right"), ("east", "left")]
+
+
+def test_a_point_beside_a_sharp_bend_is_on_the_bank_that_it_is_on(empty_district: Database) -> None:
+    with empty_district.transaction() as connection:
+        _river(connection, [(0, 0), (500, 0), (500, -500)])
+        _hazard(connection, "outside", 530, 30)
+        _hazard(connection, "inside", 470, -30)
+        found = {hit["code"]: hit["side"] for hit in _hits(connection, 100)}
+    assert found == {"outside": "left", "inside": "right"}
+
+
+def test_pieces_that_touch_are_one_line_whatever_their_order(empty_district: Database) -> None:
+    with empty_district.transaction() as connection:
+        _river(connection, [(500, 0), (1000, 0)], [(0, 0), (500, 0)])
+        _hazard(connection, "h", 750, 10)
+        (hit,) = _hits(connection, 50)
+    assert (hit["part"], round(hit["chainage_m"])) == (1, 750)
+
+
+def test_a_branch_has_a_chainage_of_its_own_and_the_stem_runs_through(empty_district: Database) -> None:
+    stem_above, stem_below = [(0, 0), (1000, 0)], [(1000, 0), (1800, 0)]
+    branch = [(1000, 300), (1000, 0)]
+    with empty_district.transaction() as connection:
+        _river(connection, stem_below, branch, stem_above)
+        _hazard(connection, "stem", 1500, 20)
+        _hazard(connection, "branch", 1020, 200)
+        found = _hits(connection, 50)
+    assert [(hit["code"], hit["part"], round(hit["chainage_m"], -1)) for hit in found] == [
+        ("stem", 1, 1500),
+        ("branch", 2, 100),
+    ]
+
+
+def test_a_ring_is_walked_all_the_same(empty_district: Database) -> None:
+    with empty_district.transaction() as connection:
+        _river(connection, [(0, 0), (100, 0), (100, 100)], [(100, 100), (0, 100), (0, 0)])
+        _hazard(connection, "h", 50, 5)
+        assert [hit["code"] for hit in _hits(connection, 10)] == ["h"]
+
+
+def test_lines_and_polygons_are_hit_where_they_come_nearest(empty_district: Database) -> None:
+    with empty_district.transaction() as connection:
+        _river(connection, [(0, 0), (1000, 0)])
+        _put(connection, "bridges", "B", f"MULTILINESTRING(({X + 400} {Y - 20}, {X + 400} {Y + 20}))")
+        corners = [(600, 30), (700, 30), (700, 90), (600, 90), (600, 30)]
+        ring = ", ".join(f"{X + x} {Y + y}" for x, y in corners)
+        _put(connection, "heritage_buildings", "H", f"MULTIPOLYGON((({ring})))")
+        found = _hits(connection, 50)
+    assert [(hit["code"], hit["distance_m"], hit["side"]) for hit in found] == [
+        ("B", 0, "on"),
+        ("H", pytest.approx(30, abs=0.01), "left"),
+    ]
+
+
+def test_a_record_that_names_the_line_is_found_at_any_distance_and_says_why(empty_district: Database) -> None:
+    with empty_district.transaction() as connection:
+        _river(connection, [(0, 0), (1000, 0)])
+        _put(connection, "bridges", "B", f"POINT({X + 500} {Y + 900})", river_code="R")
+        _hazard(connection, "its", 100, 700, subject_layer="rivers", subject_code="R")
+        _hazard(connection, "bridges", 505, 905, subject_layer="bridges", subject_code="B")
+        _hazard(connection, "other", 300, 700)
+        found = {hit["code"]: hit["why"] for hit in _hits(connection, 200)}
+    assert found == {"its": ["subject"], "B": ["reference"], "bridges": ["subject_reference"]}
+
+
+def test_the_line_itself_is_not_among_its_hits(empty_district: Database) -> None:
+    with empty_district.transaction() as connection:
+        _river(connection, [(0, 0), (1000, 0)])
+        _put(connection, "rivers", "R2", f"MULTILINESTRING(({X} {Y + 50}, {X + 1000} {Y + 60}))")
+        assert [hit["code"] for hit in _hits(connection, 100, "rivers")] == ["R2"]
+
+
+offsets = st.tuples(st.floats(-500, 3500), st.floats(-600, 600))
+bends = st.lists(st.floats(-400, 400), min_size=3, max_size=8)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(bends, st.lists(offsets, min_size=1, max_size=20), st.floats(1, 500))
+def test_hits_are_those_that_shapely_finds_on_the_projected_line(
+    empty_district: Database, bends: list[float], points: list[tuple[float, float]], within: float
+) -> None:
+    course = [(3000 * i / (len(bends) - 1), y) for i, y in enumerate(bends)]
+    line = LineString([(X + x, Y + y) for x, y in course])
+    with empty_district.engine.connect() as connection, connection.begin() as transaction:
+        _river(connection, course)
+        for index, (x, y) in enumerate(points):
+            _hazard(connection, str(index), x, y)
+        found = _hits(connection, within)
+        transaction.rollback()
+    distance = {str(i): line.distance(Point(X + x, Y + y)) for i, (x, y) in enumerate(points)}
+    sure = {code for code, metres in distance.items() if metres < within - 0.001}
+    possible = {code for code, metres in distance.items() if metres < within + 0.001}
+    assert sure <= {hit["code"] for hit in found} <= possible
+    assert [hit["chainage_m"] for hit in found] == sorted(hit["chainage_m"] for hit in found)
+    for hit in found:
+        assert hit["distance_m"] == pytest.approx(distance[hit["code"]], abs=0.01)
+
+
+def test_every_hazard_of_a_sample_river_is_along_it(sample_district: Database) -> None:
+    with sample_district.reading() as connection:
+        code = connection.exec_driver_sql("SELECT code FROM rivers WHERE name = '流花溪'").scalar_one()
+        its = set(connection.exec_driver_sql(f"SELECT code FROM hazards WHERE subject_code = '{code}'").scalars())
+        line = find_line(connection, RIVERS, code, SRID)
+        found = along(connection, line, find_targets(["hazards"], RIVERS), 50)
+    hits = [feature["id"] for feature in orjson.loads(found.document())["features"]]
+    assert its
+    assert its <= set(hits)
+
+
+def test_what_is_not_there_or_no_line_is_refused_by_name(sample_district: Database) -> None:
+    with sample_district.reading() as connection:
+        with pytest.raises(UnknownName, match="HD-999"):
+            find_line(connection, RIVERS, "HD-999", SRID)
+        with pytest.raises(UsageError, match="LPG stations are no lines"):
+            find_line(connection, registry()["gas_stations"], "RQ-001", SRID)
+        with pytest.raises(UsageError, match="no line and has no chainage"):
+            find_line(connection, registry()["bridges"], "QL-001", SRID)
+        with pytest.raises(UnknownName, match="hazard'"):
+            find_targets(["hazard"], RIVERS)
+        with pytest.raises(UnknownValue, match="-1"):
+            along(connection, find_line(connection, RIVERS, "HD-001", SRID), [], -1)

@@ -1,0 +1,239 @@
+"""The service over HTTP, as a program uses it: a real server on a real port."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from sqlalchemy import text
+
+from gis_service.api.app import create_app
+from gis_service.database import Database
+from gis_service.settings import Settings
+from layers import LEVELS, registry
+
+
+def serving(database: Database, settings: Settings) -> Iterator[str]:
+    """Serve a district on a free port; yield its root address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = uvicorn.Server(uvicorn.Config(create_app(database, settings), port=port, log_level="error", ws="none"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive()
+        threading.Event().wait(0.02)
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    thread.join()
+
+
+@pytest.fixture(scope="module")
+def service(sample_district: Database) -> Iterator[httpx.Client]:
+    for root in serving(sample_district, Settings()):
+        with httpx.Client(base_url=root, timeout=30) as client:
+            yield client
+
+
+def test_the_figures_of_the_report_come_over_the_statistics(service: httpx.Client) -> None:
+    def statistics(layer: str, **query: str) -> Any:
+        return service.get(f"/api/statistics/{layer}", params=query).raise_for_status().json()
+
+    rivers = statistics("rivers", group="status", measure="count,length_km")
+    opened = next(g for g in rivers["groups"] if g["group"] == {"status": "建成开放"})
+    assert (opened["count"], round(opened["length_km"])) == (53, 120)
+    assert rivers["as_of"] == "2023-10-31"
+
+    measures = "count,total_investment,planned_investment,done_investment,done_to_date,plan_ratio,total_ratio"
+    sites = statistics("project_sites", group="programme", measure=measures)
+    renewal, contest, traffic = (g for g in sites["groups"] if g["group"]["programme"] != "其他")
+    assert [p["count"] for p in (renewal, contest, traffic)] == [59, 36, 23]
+    assert (renewal["planned_investment"], renewal["done_investment"]) == (615_500, 328_500)
+    assert round(renewal["plan_ratio"], 2) == 53.37
+    assert (contest["total_investment"], contest["planned_investment"]) == (11_033_800, 1_256_800)
+    assert (contest["done_investment"], round(contest["plan_ratio"], 2)) == (907_600, 72.22)
+    assert (traffic["total_investment"], traffic["done_to_date"]) == (197_400, 161_900)
+    assert round(traffic["total_ratio"]) == 82
+
+    listed = statistics("bridges", filter="grade_at_start = 'D'", group="work")
+    assert {g["group"]["work"]: g["count"] for g in listed["groups"]} == {"完工": 2, "进场施工": 2, "计划": 1}
+
+
+def test_every_layer_says_its_fields_its_measures_and_where_it_is(service: httpx.Client) -> None:
+    layers = service.get("/api/layers").json()["layers"]
+    assert [layer["name"] for layer in layers] == list(registry())
+    for layer in layers:
+        for address in layer["links"].values():
+            assert service.get(address).status_code == 200
+        for measure in layer["measures"]:
+            assert service.get(f"/api/statistics/{layer['name']}", params={"measure": measure["name"]}).is_success
+        for field in layer["groups"]:
+            assert service.get(f"/api/statistics/{layer['name']}", params={"group": field}).is_success
+
+
+@pytest.mark.parametrize("layer", registry())
+def test_pages_follow_each_other_to_the_last_feature(layer: str, service: httpx.Client) -> None:
+    address: str | None = f"/api/layers/{layer}/features?limit=17"
+    codes: list[str] = []
+    while address:
+        page = service.get(address).raise_for_status().json()
+        assert page["numberReturned"] == len(page["features"]) <= 17
+        codes += [feature["id"] for feature in page["features"]]
+        address = next((link["href"] for link in page["links"] if link["rel"] == "next"), None)
+    exported = service.get(f"/api/exports/{layer}.geojson").json()
+    assert codes == [feature["id"] for feature in exported["features"]]
+    assert len(set(codes)) == len(codes) > 0
+
+
+def test_a_filter_and_an_area_choose_features_wherever_they_are_asked_for(service: httpx.Client) -> None:
+    query = {"filter": "grade IN ('C', 'D')", "area": "350104102"}
+    page = service.get("/api/layers/bridges/features", params=query).json()
+    exported = service.get("/api/exports/bridges.geojson", params=query).json()
+    counted = service.get("/api/statistics/bridges", params=query).json()["total"]["count"]
+    assert {f["properties"]["area_code"] for f in page["features"]} == {"350104102"}
+    assert {f["properties"]["grade"] for f in page["features"]} <= {"C", "D"}
+    assert len(page["features"]) == len(exported["features"]) == counted > 0
+
+
+def test_a_river_of_two_areas_is_found_in_both(service: httpx.Client) -> None:
+    rows = service.get("/api/statistics/rivers", params={"measure": "length_km"}).json()["rows"]
+    for row in rows:
+        found = service.get("/api/layers/rivers/features", params={"area": row["area_code"]}).json()
+        assert bool(found["features"]) == (row["length_km"] > 0)
+
+
+def test_one_feature_is_what_its_page_holds(service: httpx.Client) -> None:
+    (first,) = service.get("/api/layers/bridges/features", params={"limit": 1}).json()["features"]
+    assert service.get(f"/api/layers/bridges/features/{first['id']}").json() == first
+    assert "crs" not in first["geometry"]
+
+
+def test_along_a_river_hits_are_in_chainage_order_with_their_reasons(service: httpx.Client) -> None:
+    codes = [f["id"] for f in service.get("/api/layers/rivers/features", params={"limit": 1000}).json()["features"]]
+    hits = 0
+    for code in codes:
+        found = service.get(f"/api/along/rivers/{code}", params={"within": 200, "layers": "hazards,bridges"}).json()
+        places = [(f["properties"]["part"], f["properties"]["chainage_m"]) for f in found["features"]]
+        assert places == sorted(places)
+        assert all(f["properties"]["why"] for f in found["features"])
+        hits += len(places)
+    assert hits > 100
+
+
+def test_a_score_opens_to_its_trace_in_both_languages(service: httpx.Client) -> None:
+    chinese = service.get("/api/risk/bridges/QL-005").raise_for_status().json()
+    english = service.get("/api/risk/bridges/QL-005", params={"lang": "en"}).json()
+    assert chinese["score"] == english["score"]
+    assert chinese["level"] in LEVELS.codes
+    assert chinese["colour"] == LEVELS[chinese["level"]].colour
+    assert english["trace"]["factors"][0]["label"] == "Condition"
+    assert "法定" in chinese["note"]
+    assert "legal" in english["note"]
+
+
+def test_the_areas_levels_are_ranked_and_one_area_keeps_its_rank(service: httpx.Client) -> None:
+    areas = service.get("/api/risk").json()["areas"]
+    assert [area["rank"] for area in areas] == list(range(1, 15))
+    (one,) = service.get("/api/risk", params={"area": areas[3]["area_code"]}).json()["areas"]
+    assert one == areas[3]
+
+
+def test_another_day_is_judged_by_that_day(service: httpx.Client) -> None:
+    overdue = {"filter": "overdue = true"}
+    now = service.get("/api/statistics/hazards", params=overdue).json()
+    later = service.get("/api/statistics/hazards", params=overdue | {"as_of": "2024-06-30"}).json()
+    assert later["as_of"] == "2024-06-30"
+    assert later["total"]["count"] > now["total"]["count"] > 0
+
+
+WRONG = {
+    "/api/layers/river/features": (404, "river", "rivers"),
+    "/api/layers/rivers/features/HD-999": (404, "HD-999", "HD-0"),
+    "/api/statistics/rivers?group=colour": (404, "colour", "status"),
+    "/api/statistics/rivers?measure=width": (404, "width", "length_km"),
+    "/api/statistics/rivers?area=9": (404, "9", "350104"),
+    "/api/statistics/rivers?filter=colour%3D1": (400, "colour", "status"),
+    "/api/statistics/rivers?grup=status": (400, "grup", "group"),
+    "/api/statistics/rivers?as_of=yesterday": (400, "yesterday", "YYYY-MM-DD"),
+    "/api/statistics/rivers?lang=fr": (400, "fr", "zh"),
+    "/api/along/rivers/HD-999": (404, "HD-999", "HD-0"),
+    "/api/along/rivers/HD-001?within=99999": (400, "99999", "20000"),
+    "/api/along/rivers/HD-001?within=near": (400, "within", ""),
+    "/api/along/rivers/HD-001?layers=hazard": (404, "hazard", "hazards"),
+    "/api/along/hazards/YH-001": (400, "", "rivers"),
+    "/api/risk/areas/350104": (404, "areas", "bridges"),
+    "/api/risk/bridges/QL-999": (404, "QL-999", "QL-0"),
+    "/api/exports/river.geojson": (404, "river", "rivers"),
+    "/api/tiles/rivers/3/9/9.mvt": (400, "3/9/9", "z"),
+    "/api/layers/rivers/features?limit=0": (400, "limit", ""),
+    "/api/layers/rivers/features/%00": (400, "", ""),
+    "/maps/statu": (404, "statu", "status"),
+    "/maps/along?code=HD-999": (404, "HD-999", ""),
+    "/maps/along?within=-3": (400, "-3", "5000"),
+    "/maps/status?colour=red": (400, "colour", "area"),
+    "/nowhere": (404, "", ""),
+}
+
+
+@pytest.mark.parametrize("address", WRONG)
+def test_what_is_wrong_is_named_with_what_is_allowed_in_the_readers_language(
+    address: str, service: httpx.Client
+) -> None:
+    status, named, allowed = WRONG[address]
+    chinese = service.get(address)
+    english = service.get(address, headers={"Accept-Language": "en", "Cookie": "lang=en"})
+    for answer in (chinese, english):
+        problem = answer.json()
+        assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json")
+        assert problem["status"] == status
+        assert named in answer.text
+        assert not allowed or any(allowed in str(name) for name in problem.get("allowed", [])), problem
+        assert not re.search(r"Traceback|psycopg|sqlalchemy|SELECT|LINE \d", answer.text)
+    assert re.search("[一-鿿]", chinese.json()["detail"])
+    assert not address.startswith("/api") or not re.search("[一-鿿]", english.json()["detail"].replace(named, ""))
+
+
+def test_a_database_that_is_away_is_said_so_and_comes_back(own_sample: Database) -> None:
+    for root in serving(own_sample, Settings()):
+        with httpx.Client(base_url=root, timeout=30) as client:
+            assert client.get("/readyz").status_code == 200
+            with own_sample.engine.connect() as connection:
+                away = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+                connection.execute(text(f"{away} AND datname = current_database()"))
+            assert client.get("/api/layers").status_code == 200
+            assert client.get("/healthz").status_code == 200
+
+
+def test_tables_of_another_version_are_not_ready(own_sample: Database) -> None:
+    with own_sample.transaction() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'old'"))
+    for root in serving(own_sample, Settings()):
+        answer = httpx.get(f"{root}/readyz")
+        assert (answer.status_code, answer.json()["title"]) == (503, "数据库需要升级")
+
+
+def test_openapi_documents_every_address_with_an_example_or_a_schema(service: httpx.Client) -> None:
+    document = service.get("/openapi.json").json()
+    for path, methods in document["paths"].items():
+        for operation in methods.values():
+            assert operation.get("summary"), path
+            assert operation.get("description"), path
+            content = operation["responses"]["200"].get("content", {})
+            assert content, path
+    assert "建成开放" in json.dumps(document, ensure_ascii=False)
+
+
+def test_a_tile_holds_what_lies_in_it(service: httpx.Client) -> None:
+    answer = service.get("/api/tiles/hazards/11/1702/870.mvt")
+    assert answer.headers["content-type"] == "application/vnd.mapbox-vector-tile"
+    assert answer.content.count(b"YH-") > 50
+    risk = service.get("/api/tiles/bridges/11/1702/870.mvt", params={"risk": "true"})
+    assert b"score" in risk.content
