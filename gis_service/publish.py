@@ -179,7 +179,8 @@ class _Publisher:
     def _addressed(self, layer: type[Layer], path: str, counts: Mapping[str, int], **query: str) -> Source:
         """Return where the page's script reads a layer: GeoJSON, or vector tiles where it is large."""
         count, name = sum(counts.values()), layer.__tablename__
-        if count > self.settings.tiles_above:
+        # the areas are the ground: whole, so that each is named once
+        if count > self.settings.tiles_above and layer.role is not Role.AREAS:
             tiles = _url(f"/api/tiles/{name}/{{z}}/{{x}}/{{y}}.mvt", query | self._day())
             return Source(tiles=tiles, counts=counts, count=count)
         query.pop("risk", None)

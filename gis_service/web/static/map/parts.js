@@ -67,7 +67,7 @@
     if (room < 13) return;
     const size = Math.round(Math.max(11, Math.min(19, 8 + room / 7)));
     frame.labels.push({
-      text: feature.properties.name, x: frame.x(x), y: frame.y(y), size, serif: true, weight: 600, rank: risk ? 0 : 30 - room / 100,
+      text: feature.properties.name, key: `area/${feature.code}`, x: frame.x(x), y: frame.y(y), size, serif: true, weight: 600, rank: risk ? 0 : 30 - room / 100,
       spacing: size > 13 ? 2 : 1, colour: risk ? "#2c2a26" : INK.area,
       sub: risk ? t(`${risk.level} ${gis.number(risk.score, 1)} · 第${risk.rank}`, `${gis.number(risk.score, 1)} · no. ${risk.rank}`) : "",
     });

@@ -83,7 +83,8 @@
     }
 
     inView(box, zoom) {
-      const z = Math.max(0, Math.min(DEEPEST, Math.round(zoom))), n = 2 ** z, seen = new Set(), out = [];
+      // one zoom lower: a quarter of the requests, and their grid is still finer than the screen's
+      const z = Math.max(0, Math.min(DEEPEST, Math.floor(zoom) - 1)), n = 2 ** z, seen = new Set(), out = [];
       for (let x = Math.floor(box[0] * n); x <= Math.floor(box[2] * n); x++) {
         for (let y = Math.floor(box[1] * n); y <= Math.floor(box[3] * n); y++) {
           if (x >= 0 && y >= 0 && x < n && y < n) this.collect(z, x, y, seen, out);
@@ -139,7 +140,7 @@
 
   /** Read one layer of a Mapbox Vector Tile (specification 2.1, sections 4.1 to 4.4). */
   function decode(bytes, name, z, x, y) {
-    const pbf = new Pbf(bytes), n = 2 ** z, out = [];
+    const pbf = new Pbf.PbfReader(bytes), n = 2 ** z, out = [];
     pbf.readFields((tag, _, reader) => {
       if (tag !== 3) return;
       const layer = { name: "", extent: 4096, keys: [], values: [], features: [] };
