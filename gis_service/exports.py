@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,11 @@ import psycopg2
 import pyarrow as pa
 import pyogrio
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldError, GeometryError
-from sqlalchemy import ColumnElement, Connection, Double, LargeBinary, Select, Text, cast, func, select, true
+from sqlalchemy import ColumnElement, Connection, Double, LargeBinary, Row, Select, Text, cast, func, select, true
+from sqlalchemy.exc import DBAPIError
 
 from gis_service.database import Database
-from gis_service.errors import DatabaseError, TargetError
+from gis_service.errors import DatabaseError, FilterError, GisError, TargetError
 from gis_service.features import as_geojson
 from layers import STORED_SRID, Layer
 
@@ -47,15 +49,21 @@ def export_geojson(
 
     Memory does not grow with the layer. When the reader stops, so does the query. The collection says its name, title,
     day, source and CRS, and at the end how many features it has.
+
+    Raises
+    ------
+    FilterError
+        Where `where` cannot be computed, e.g. divides by zero.
     """
     with database.reading() as connection:
         head = _about(database, connection, layer)
         text = as_geojson(layer).where(true() if where is None else where).order_by(layer.id)
         query = text.with_only_columns(text.selected_columns.feature, maintain_column_froms=True)
-        yield b'{"type": "FeatureCollection", ' + orjson.dumps(head)[1:-1] + b', "features": [\n'
         number, end = 0, b""
         with closing(_copied(connection, query)) as chunks:
-            for chunk in chunks:
+            first = next(chunks, b"")  # a query that fails at once fails before anything is sent
+            yield b'{"type": "FeatureCollection", ' + orjson.dumps(head)[1:-1] + b', "features": [\n'
+            for chunk in chain((first,), chunks):
                 # the end of a line becomes a comma once it is known that another line follows
                 number += chunk.count(b"\n")
                 lines = end + chunk
@@ -80,6 +88,8 @@ def export_file(
     ------
     TargetError
         Where the file cannot be written, or its suffix names no format.
+    FilterError
+        Where `where` cannot be computed, e.g. divides by zero.
     """
     path = Path(path)
     write = _WRITERS.get(path.suffix.lower())
@@ -89,7 +99,7 @@ def export_file(
             f"The name {path.name!r} does not say a format.",
             allowed=_WRITERS,
         )
-    with _replacing(path) as unfinished:
+    with replacing(path) as unfinished:
         number = 0
         for more in write(database, layer, unfinished, where):
             number += more
@@ -142,7 +152,14 @@ def _copied(connection: Connection, query: Select[Any]) -> Generator[bytes]:
         if not finished or failed:
             connection.invalidate()  # it stands in the middle of a COPY
     if failed:
-        raise DatabaseError("导出中断：数据库连接中断。", "The export broke off: the database did.") from failed[0]
+        raise _broken_off(failed[0]) from failed[0]
+
+
+def _broken_off(error: BaseException | None) -> GisError:
+    reason = str(error).partition("\n")[0]
+    if isinstance(error, psycopg2.DataError):
+        return FilterError(f"筛选条件无法计算：{reason}。", f"The filter cannot be computed: {reason}.")
+    return DatabaseError(f"导出中断：{reason}。", f"The export broke off: {reason}.")
 
 
 def _literal_sql(connection: Connection, query: Select[Any]) -> str:
@@ -179,11 +196,17 @@ def _write_geopackage(
         }
         described = {"IDENTIFIER": layer.title.zh, "DESCRIPTION": orjson.dumps(about).decode()}
         _append(path, schema.empty_table(), options | described)
-        rows = connection.execution_options(yield_per=_ROWS).execute(query)
-        for part in rows.partitions():
+        for part in _parts(connection, query):
             arrays = [pa.array(c, f.type) for c, f in zip(zip(*part, strict=True), schema, strict=True)]
             _append(path, pa.table(arrays, schema=schema), options | {"append": True})
             yield len(part)
+
+
+def _parts(connection: Connection, query: Select[Any]) -> Iterator[Sequence[Row[Any]]]:
+    try:
+        yield from connection.execution_options(yield_per=_ROWS).execute(query).partitions()
+    except DBAPIError as error:
+        raise _broken_off(error.orig) from error
 
 
 def _append(path: Path, rows: pa.Table, options: Mapping[str, Any]) -> None:
@@ -211,7 +234,7 @@ def _schema(layer: type[Layer]) -> tuple[pa.Schema, list[ColumnElement[Any]]]:
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
+def replacing(path: Path) -> Iterator[Path]:
     """Yield a sibling to write to, and put it in the place of `path` when all went well."""
     unfinished = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:

@@ -1,0 +1,248 @@
+"""Layers go out whole, in forms that others read, and come in again unchanged."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import orjson
+import pyogrio
+import pytest
+import shapely
+import sqlalchemy as sa
+from shapely import LineString, Point, box
+
+from gis_service.database import Database
+from gis_service.database.upgrade import upgrade
+from gis_service.errors import FilterError, TargetError
+from gis_service.exports import export_file, export_geojson
+from gis_service.filters import where
+from gis_service.ingest import import_file, load_frame
+from gis_service.settings import Settings
+from layers import Layer, registry
+
+BRIDGES, AREAS, HAZARDS = (registry()[name] for name in ("bridges", "areas", "hazards"))
+DATA = Path(__file__).parents[2] / "shared" / "data"
+AWKWARD = '引号"、反斜杠\\、换行\n、\u2028 <b>&</b> \x7f 🌉'
+
+
+def opened(url: sa.URL, district: str) -> Database:
+    database = Database(url.render_as_string(hide_password=False), Settings(district=district))
+    upgrade(database)
+    return database
+
+
+@pytest.fixture(scope="module")
+def full(database_url: sa.URL) -> Iterator[Database]:
+    """A district with areas, bridges of both geometry types, and awkward values."""
+    database = opened(database_url, "origin")
+    areas = gpd.GeoDataFrame(
+        {"code": ["350104001", "350104002"], "name": ["东街道", "西街道"], "level": "街道"},
+        geometry=[box(119.2, 26, 119.3, 26.1), box(119.3, 26, 119.4, 26.1)],
+        crs=4490,
+    )
+    bridges = gpd.GeoDataFrame(
+        {
+            "code": ["QL-1", "QL-2", 'QL"3\\'],
+            "name": ["洪塘桥", None, AWKWARD],
+            "grade": ["A", "D", None],
+            "assessed_on": ["2023-10-31", None, "1999-01-01"],
+            "cost": [0.1, 123456789.1234, None],
+            "bci": [88.25, None, 1e-3],
+            "extra": [{}, {"来源": AWKWARD, "n": [1, None, {"x": True}]}, {"a": 1.5}],
+        },
+        geometry=[
+            Point(119.25, 26.05),
+            LineString([(119.29, 26.01), (119.31, 26.02), (119.33, 26.07)]),
+            Point(119.123456789, 26.987654321),
+        ],
+        crs=4490,
+    )
+    with database.transaction() as connection:
+        load_frame(connection, AREAS, areas)
+        load_frame(connection, BRIDGES, bridges)
+    yield database
+    database.engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def bare(database_url: sa.URL) -> Iterator[Database]:
+    database = opened(database_url, "elsewhere")
+    yield database
+    database.engine.dispose()
+
+
+def records(database: Database, layer: type[Layer]) -> list[tuple[Any, ...]]:
+    """Everything that people set, of every record."""
+    names = ", ".join(f'"{name}"' for name in layer.writable())
+    with database.reading() as connection:
+        query = f"SELECT {names}, extra, ST_AsEWKB(geom) FROM {layer.__tablename__} ORDER BY code"
+        return [(*row[:-1], bytes(row[-1])) for row in connection.exec_driver_sql(query)]
+
+
+def collection(database: Database, layer: type[Layer], **options: Any) -> dict[str, Any]:
+    document: dict[str, Any] = orjson.loads(b"".join(export_geojson(database, layer, **options)))
+    return document
+
+
+def test_geojson_says_what_it_is(full: Database) -> None:
+    document = collection(full, BRIDGES)
+    assert document["type"] == "FeatureCollection"
+    assert document["name"] == "bridges"
+    assert document["title"] == "桥梁 Bridges"
+    assert document["numberReturned"] == len(document["features"]) == 3
+    assert "EPSG:4490" in document["crs_note"]
+    assert "crs" not in document
+    assert b'"crs"' not in b"".join(export_geojson(full, BRIDGES))
+
+
+def test_a_feature_has_its_code_its_fields_and_its_place(full: Database) -> None:
+    first, second, _ = collection(full, BRIDGES)["features"]
+    assert first["id"] == first["properties"]["code"] == "QL-1"
+    assert first["geometry"] == {"type": "Point", "coordinates": [119.25, 26.05]}
+    assert set(first["properties"]) == {*BRIDGES.fields(), "extra", "version", "updated_at"}
+    assert first["properties"]["area_code"] == "350104001"
+    assert first["properties"]["assessed_on"] == "2023-10-31"
+    assert second["properties"]["cost"] == 123456789.1234
+    assert second["geometry"]["type"] == "MultiLineString"
+
+
+def test_awkward_text_comes_through(full: Database) -> None:
+    _, second, third = collection(full, BRIDGES)["features"]
+    assert third["properties"]["name"] == AWKWARD
+    assert third["id"] == 'QL"3\\'
+    assert second["properties"]["extra"] == {"来源": AWKWARD, "n": [1, None, {"x": True}]}
+
+
+def test_only_what_is_asked_for_is_exported(full: Database, tmp_path: Path) -> None:
+    with full.reading() as connection:
+        today = full.district(connection).today
+    clause = where(BRIDGES, "grade IN ('A', 'D') AND (name = '洪塘桥' OR name LIKE '%50%%')", today)
+    assert [f["id"] for f in collection(full, BRIDGES, where=clause)["features"]] == ["QL-1"]
+    assert export_file(full, BRIDGES, tmp_path / "a.gpkg", where=clause) == 1
+    nothing = collection(full, BRIDGES, where=where(BRIDGES, "grade = 'B'", today))
+    assert nothing["features"] == []
+    assert nothing["numberReturned"] == 0
+
+
+@pytest.mark.parametrize("suffix", [".geojson", ".gpkg"])
+def test_an_export_taken_in_again_changes_nothing(full: Database, tmp_path: Path, suffix: str) -> None:
+    for layer in (AREAS, BRIDGES):
+        file = tmp_path / f"{layer.__tablename__}{suffix}"
+        number = export_file(full, layer, file)
+        summary = import_file(full, file, layer)
+        assert (summary.unchanged, summary.updated, summary.inserted, summary.refused) == (number, 0, 0, [])
+
+
+@pytest.mark.parametrize("suffix", [".geojson", ".gpkg"])
+def test_an_export_taken_in_elsewhere_gives_equal_records(
+    full: Database, bare: Database, tmp_path: Path, suffix: str
+) -> None:
+    with bare.transaction() as connection:
+        for name in registry():
+            connection.exec_driver_sql(f"DELETE FROM {name}")
+    for layer in (AREAS, BRIDGES):
+        file = tmp_path / f"{layer.__tablename__}{suffix}"
+        export_file(full, layer, file)
+        assert import_file(bare, file, layer).refused == []
+        assert records(bare, layer) == records(full, layer)
+
+
+def test_a_geopackage_opens_with_chinese_columns_and_types(full: Database, tmp_path: Path) -> None:
+    export_file(full, BRIDGES, tmp_path / "桥梁.gpkg")
+    assert pyogrio.list_layers(tmp_path / "桥梁.gpkg").tolist() == [["bridges", "Unknown"]]
+    info = pyogrio.read_info(tmp_path / "桥梁.gpkg")
+    frame = gpd.read_file(tmp_path / "桥梁.gpkg").set_index("编号")
+    assert info["crs"] == "EPSG:4490"
+    assert dict(zip(info["fields"], info["ogr_types"], strict=True))["评定日期"] == "OFTDate"
+    assert frame.loc["QL-1", "技术状况等级"] == "A"
+    assert frame.loc["QL-1", "所属区域"] == "350104001"
+    assert frame.loc["QL-2", "整治投资"] == 123456789.1234
+    assert shapely.equals_exact(frame.geometry["QL-1"], Point(119.25, 26.05))
+
+
+@pytest.mark.parametrize("suffix", [".geojson", ".gpkg"])
+def test_an_empty_layer_is_a_file_without_features(full: Database, tmp_path: Path, suffix: str) -> None:
+    assert export_file(full, HAZARDS, tmp_path / f"a{suffix}") == 0
+    assert len(gpd.read_file(tmp_path / f"a{suffix}")) == 0
+    assert import_file(full, tmp_path / f"a{suffix}", HAZARDS).read == 0
+
+
+def test_a_format_is_known_by_the_suffix(full: Database, tmp_path: Path) -> None:
+    with pytest.raises(TargetError, match=r"bridges\.xyz") as refused:
+        export_file(full, BRIDGES, tmp_path / "bridges.xyz")
+    assert refused.value.allowed == (".geojson", ".gpkg")
+
+
+@pytest.mark.parametrize("suffix", [".geojson", ".gpkg"])
+def test_where_nothing_can_be_written_is_said(full: Database, tmp_path: Path, suffix: str) -> None:
+    target = tmp_path / "no such folder" / f"a{suffix}"
+    with pytest.raises(TargetError, match="no such folder"):
+        export_file(full, BRIDGES, target)
+    (tmp_path / f"folder{suffix}").mkdir()
+    with pytest.raises(TargetError, match="folder"):
+        export_file(full, BRIDGES, tmp_path / f"folder{suffix}")
+
+
+@pytest.mark.parametrize("suffix", [".geojson", ".gpkg"])
+def test_a_failed_export_leaves_what_was_there(full: Database, tmp_path: Path, suffix: str) -> None:
+    target = tmp_path / f"a{suffix}"
+    target.write_text("the export of yesterday")
+    broken = sa.literal_column("1 / (id - id)") == 1
+    with pytest.raises(FilterError, match="division by zero"):
+        export_file(full, BRIDGES, target, where=broken)
+    assert target.read_text() == "the export of yesterday"
+    assert [path.name for path in tmp_path.iterdir()] == [target.name]
+
+
+def crowd(database: Database, number: int) -> None:
+    """Put in hazards enough that an export takes a while."""
+    with database.transaction() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO hazards (code, description, geom) SELECT 'YH-' || n, repeat('隐患', 200), "
+            "ST_SetSRID(ST_MakePoint(119.25 + n / 1e7, 26.05), 4490) FROM generate_series(1, %s) n",
+            (number,),
+        )
+
+
+def queries(database: Database) -> int:
+    with database.reading() as connection:
+        query = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'COPY (SELECT%%' AND state = 'active'"
+        return int(connection.exec_driver_sql(query).scalar_one())
+
+
+def test_a_reader_that_stops_stops_the_query_and_harms_no_other(bare: Database) -> None:
+    crowd(bare, 20_000)
+    stream = export_geojson(bare, HAZARDS)
+    next(stream)
+    next(stream)
+    assert queries(bare) == 1
+    stream.close()
+    deadline = time.monotonic() + 5
+    while queries(bare) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert queries(bare) == 0
+    assert not [t for t in threading.enumerate() if t.name == "export"]
+    assert collection(bare, HAZARDS)["numberReturned"] == 20_000
+
+
+def test_the_stream_comes_in_pieces_that_do_not_grow(bare: Database) -> None:
+    sizes = [len(piece) for piece in export_geojson(bare, HAZARDS)]
+    assert sum(sizes) > 20_000_000
+    assert max(sizes) < 1_000_000
+
+
+def test_a_real_layer_goes_round(full: Database, bare: Database, tmp_path: Path) -> None:
+    path = DATA / "liechtenstein" / "liechtenstein_layers.gpkg"
+    if not path.exists():
+        pytest.skip("needs the shared data")
+    rivers = registry()["rivers"]
+    import_file(full, path, rivers, source_layer="waterways")
+    export_file(full, rivers, tmp_path / "rivers.geojson")
+    import_file(bare, tmp_path / "rivers.geojson", rivers)
+    assert records(bare, rivers) == records(full, rivers)
+    assert len(records(bare, rivers)) == 76
