@@ -30,7 +30,7 @@ from gis_service.database.upgrade import upgrade
 from gis_service.errors import UnknownValue
 from gis_service.exports import export_file, replacing
 from gis_service.features import find_layer, selection
-from gis_service.ingest import Summary, import_file
+from gis_service.ingest import Summary, import_file, parse_fields
 from gis_service.ingest.sample import load_sample
 from gis_service.publish import Reader, find_map, saved
 
@@ -55,7 +55,7 @@ def import_(
 ) -> None:
     """Import a file into a layer; rows that break a rule are refused one by one, with the reason."""
     target = find_layer(layer)
-    fields = pairs(field or [], "--field")
+    fields = parse_fields(field or [])
     with ready() as database, _progress() as progress:
         task = progress.add_task(file.name, total=None)
         summary = import_file(
