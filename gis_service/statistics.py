@@ -122,7 +122,7 @@ def _cells(connection: Connection, question: Question, today: date) -> dict[Key,
     if layer.role is Role.AREAS:
         clause &= table.c.leaf  # an area inside another would count twice
     group = [table.c[name] for name in question.group]
-    sums = {m.name: func.coalesce(func.sum(table.c[m.column]), 0) for m in _needed_sums(question)}
+    sums = {m.name: func.coalesce(func.sum(cast(table.c[m.column], Numeric)), 0) for m in _needed_sums(question)}
     parts: dict[str, ColumnElement[Any]] = {"count": func.count(), **sums}
     counted = select(table.c.area_code, *group, *(e.label(n) for n, e in parts.items()))
     cells: dict[Key, dict[str, Decimal]] = defaultdict(dict)

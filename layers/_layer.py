@@ -151,8 +151,12 @@ class Layer(Base):
         return mapped_column(Geometry(kind, srid=STORED_SRID), nullable=False, sort_order=99)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:  # noqa: ANN401 - passed on as they come
+        complete = not cls.__dict__.get("__abstract__", False)
+        missing = [a for a in ("title", "standard", "prefix", "geometry", "symbol") if not hasattr(cls, a)]
+        if complete and missing:
+            raise TypeError(f"layer {cls.__module__}: declare {', '.join(missing)}")
         super().__init_subclass__(**kwargs)
-        if not cls.__dict__.get("__abstract__", False):
+        if complete:
             _check(cls)
 
     @classmethod
@@ -201,9 +205,6 @@ class Ledger(Layer):
 def _check(layer: type[Layer]) -> None:
     """Refuse a declaration that contradicts itself, when it is made and not when it is first used."""
     name = layer.__tablename__
-    missing = [a for a in ("title", "standard", "prefix", "geometry", "symbol") if not hasattr(layer, a)]
-    if missing:
-        raise TypeError(f"layer {name}: declare {', '.join(missing)}")
     fields, problems = layer.fields(), []
     numeric = {c for c, f in fields.items() if f.kind in ("number", "money")}
     terms = {c: f.vocabulary for c, f in fields.items() if f.vocabulary}
