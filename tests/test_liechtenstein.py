@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,9 @@ import shapely
 import sqlalchemy as sa
 from pyproj import Geod
 from shapely import Geometry
+from typer.testing import CliRunner
 
-from gis_service.along import along, find_line
-from gis_service.database import Database
-from gis_service.database.upgrade import upgrade
-from gis_service.ingest import import_file
-from gis_service.settings import Settings
-from gis_service.statistics import Question, statistics
-from layers import registry
+from gis_service.cli import app
 
 FILE = Path(__file__).parents[2] / "shared" / "data" / "liechtenstein" / "liechtenstein_layers.gpkg"
 SOURCES = {
@@ -34,6 +29,8 @@ SOURCES = {
 GEOD = Geod(ellps="GRS80")
 UTM = 32632
 
+Gis = Callable[..., Any]
+
 pytestmark = pytest.mark.skipif(not FILE.exists(), reason="needs the shared data")
 
 
@@ -42,15 +39,29 @@ def source(layer: str) -> gpd.GeoDataFrame:
 
 
 @pytest.fixture(scope="module")
-def database(database_url: sa.URL) -> Iterator[Database]:
-    """The region in an empty district of its own, by the import alone."""
-    database = Database(database_url.render_as_string(hide_password=False), Settings(district="liechtenstein"))
-    upgrade(database)
-    for layer, source_layer in SOURCES.items():
-        summary = import_file(database, FILE, registry()[layer], source_layer=source_layer)
-        assert (summary.inserted, summary.refused) == (len(source(layer)), [])
-    yield database
-    database.engine.dispose()
+def gis(database_url: sa.URL) -> Iterator[Gis]:
+    """The command line on a second, empty district, with the region imported by it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GIS_DATABASE_URL", database_url.render_as_string(hide_password=False))
+        patch.setenv("GIS_DISTRICT", "liechtenstein")
+        run("db", "upgrade")
+        for layer, source_layer in SOURCES.items():
+            summary = run("import", str(FILE), "--layer", layer, "--source-layer", source_layer, "--json")
+            assert (summary["inserted"], summary["refused"]) == (len(source(layer)), [])
+        yield run
+
+
+def run(*arguments: str) -> Any:
+    """Run a command and return what it prints, as JSON where that was asked for."""
+    done = CliRunner().invoke(app, arguments)
+    assert done.exit_code == 0, done.output
+    return orjson.loads(done.stdout) if "--json" in arguments else done.stdout
+
+
+def features(gis: Gis, layer: str, folder: Path) -> list[dict[str, Any]]:
+    """Export a layer and return its features' properties."""
+    gis("export", layer, str(folder / f"{layer}.geojson"))
+    return [f["properties"] for f in orjson.loads((folder / f"{layer}.geojson").read_bytes())["features"]]
 
 
 @pytest.fixture(scope="module")
@@ -76,51 +87,47 @@ def pieces(shape: Geometry, areas: gpd.GeoDataFrame) -> dict[str | None, float]:
     return found | {None: metres(rest)}
 
 
-def answer(database: Database, layer: str, measure: str) -> dict[str, Any]:
-    with database.reading() as connection:
-        question = Question(registry()[layer], measures=(measure,))
-        return statistics(connection, question, database.district(connection).today)
+def answer(gis: Gis, layer: str, measure: str) -> dict[str, Any]:
+    found: dict[str, Any] = gis("stats", layer, "--measure", measure, "--json")
+    return found
 
 
 def by_area(found: dict[str, Any], measure: str) -> dict[str, float]:
     return {row["area"]: row[measure] for row in found["rows"]}
 
 
-def test_only_the_municipalities_hold_features(database: Database, municipalities: gpd.GeoDataFrame) -> None:
-    with database.reading() as connection:
-        leaves = connection.exec_driver_sql("SELECT name FROM areas WHERE leaf").scalars().all()
-        parents = "SELECT c.name, p.name FROM areas c JOIN areas p ON p.code = c.parent_code"
-        tree = {child: parent for child, parent in connection.exec_driver_sql(parents)}  # noqa: C416 - rows
-    assert set(leaves) == set(municipalities.index)
-    assert len(leaves) == 11
-    assert tree["Vaduz"] == "Wahlkreis Oberland"
-    assert tree["Wahlkreis Oberland"] == "Liechtenstein"
+def test_only_the_municipalities_hold_features(gis: Gis, municipalities: gpd.GeoDataFrame, tmp_path: Path) -> None:
+    areas = {area["code"]: area for area in features(gis, "areas", tmp_path)}
+    parents = {area["name"]: areas.get(area["parent_code"], {}).get("name") for area in areas.values()}
+    assert {area["name"] for area in areas.values() if area["leaf"]} == set(municipalities.index)
+    assert parents["Vaduz"] == "Wahlkreis Oberland"
+    assert parents["Wahlkreis Oberland"] == "Liechtenstein"
+    assert parents["Liechtenstein"] is None
 
 
-def test_the_metric_crs_follows_from_the_areas(database: Database) -> None:
-    with database.reading() as connection:
-        assert database.district(connection).metres() == UTM
+def test_the_same_file_again_changes_nothing(gis: Gis) -> None:
+    for layer, source_layer in SOURCES.items():
+        summary = gis("import", str(FILE), "--layer", layer, "--source-layer", source_layer, "--json")
+        assert (summary["inserted"], summary["updated"], summary["unchanged"]) == (0, 0, len(source(layer)))
 
 
-def test_bridges_per_municipality_agree_with_geopandas(database: Database, municipalities: gpd.GeoDataFrame) -> None:
+def test_bridges_per_municipality_agree_with_geopandas(gis: Gis, municipalities: gpd.GeoDataFrame) -> None:
     expected: Counter[str | None] = Counter()
     for bridge in source("bridges").geometry:
         shares = pieces(bridge, municipalities)
         expected[max(shares, key=lambda name: shares[name])] += 1
-    found = answer(database, "bridges", "count")
+    found = answer(gis, "bridges", "count")
     assert by_area(found, "count") == {name: expected[name] for name in municipalities.index}
     assert found["outside"][0]["count"] == expected[None] > 0
     assert found["total"]["count"] == expected.total() == 122
 
 
-def test_waterway_kilometres_per_municipality_agree_with_geopandas(
-    database: Database, municipalities: gpd.GeoDataFrame
-) -> None:
+def test_waterway_kilometres_per_municipality_agree_with_geopandas(gis: Gis, municipalities: gpd.GeoDataFrame) -> None:
     expected: dict[str | None, float] = defaultdict(float)
     for river in source("rivers").geometry:
         for name, length in pieces(river, municipalities).items():
             expected[name] += length / 1000
-    found = answer(database, "rivers", "length_km")
+    found = answer(gis, "rivers", "length_km")
     assert by_area(found, "length_km") == pytest.approx({n: expected[n] for n in municipalities.index}, abs=1e-3)
     assert found["outside"][0]["length_km"] == pytest.approx(expected[None], abs=1e-3)
     # one waterway runs over 22 m of its own line twice: ground counts once
@@ -129,37 +136,30 @@ def test_waterway_kilometres_per_municipality_agree_with_geopandas(
 
 
 @pytest.mark.parametrize("layer", ["gas_stations", "heritage_buildings"])
-def test_points_per_municipality_agree_with_geopandas(
-    database: Database, municipalities: gpd.GeoDataFrame, layer: str
-) -> None:
+def test_points_per_municipality_agree_with_geopandas(gis: Gis, municipalities: gpd.GeoDataFrame, layer: str) -> None:
     points = source(layer)
     joined = gpd.sjoin(points, municipalities[["geometry"]], predicate="covered_by")
     inside = joined[~joined.index.duplicated()]
     expected = inside.iloc[:, inside.columns.str.startswith(("index_right", "name_right"))].iloc[:, 0].value_counts()
-    found = answer(database, layer, "count")
+    found = answer(gis, layer, "count")
     assert by_area(found, "count") == {name: expected.get(name, 0) for name in municipalities.index}
     assert found["outside"][0]["count"] == len(points) - len(inside)
 
 
-def osm_ids(database: Database, layer: str) -> dict[str, str]:
-    """Which record of the source each stored one is: OSM's own number was kept."""
-    with database.reading() as connection:
-        return {row[0]: row[1] for row in connection.exec_driver_sql(f"SELECT code, extra->>'osm_id' FROM {layer}")}
-
-
-def test_bridges_along_the_binnenkanal_agree_with_geopandas(database: Database) -> None:
+def test_bridges_along_the_binnenkanal_agree_with_geopandas(gis: Gis, tmp_path: Path) -> None:
     """Within 50 m: planar distances in UTM 32N, whose scale here is within 0.04 % of true metres."""
     rivers = source("rivers").to_crs(UTM).set_index("osm_id")
     bridges = source("bridges").to_crs(UTM).set_index("osm_id").geometry
-    river_of, bridge_of = osm_ids(database, "rivers"), osm_ids(database, "bridges")
+    # OSM's own number was kept beside the fields
+    river_of, bridge_of = (
+        {p["code"]: p["extra"]["osm_id"] for p in features(gis, layer, tmp_path)} for layer in ("rivers", "bridges")
+    )
     canal = [code for code, osm_id in river_of.items() if "Binnenkanal" in str(rivers["name"][osm_id])]
     some = 0
     for code in canal:
         line = rivers.geometry[river_of[code]]
         distance = bridges.distance(line)
-        with database.reading() as connection:
-            route = find_line(connection, registry()["rivers"], code, database.district(connection).metres())
-            document = orjson.loads(along(connection, route, [registry()["bridges"]], 50).document())
+        document = gis("along", "rivers", code, "--within", "50", "--layers", "bridges", "--json")
         hits = [feature["properties"] for feature in document["features"]]
         assert {bridge_of[hit["code"]] for hit in hits} == set(distance.index[distance <= 50])
         assert [hit["chainage_m"] for hit in hits] == sorted(hit["chainage_m"] for hit in hits)
