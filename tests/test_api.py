@@ -201,6 +201,13 @@ def test_what_is_wrong_is_named_with_what_is_allowed_in_the_readers_language(
     assert not address.startswith("/api") or not re.search("[一-鿿]", english.json()["detail"].replace(named, ""))
 
 
+@pytest.mark.parametrize("address", ["/nowhere", "/statistics/river", "/maps/statu", "/maps/along?code=HD-999"])
+def test_a_browser_gets_a_page_that_says_what_to_do(address: str, service: httpx.Client) -> None:
+    answer = service.get(address, headers={"Accept": "text/html,application/xhtml+xml"})
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert 'href="/?lang=zh"' in answer.text
+
+
 def test_a_database_that_is_away_is_said_so_and_comes_back(own_sample: Database) -> None:
     for root in serving(own_sample, Settings()):
         with httpx.Client(base_url=root, timeout=30) as client:

@@ -22,8 +22,14 @@ from layers import Label
 log = logging.getLogger(__name__)
 
 _HTTP = {
-    404: Label("没有这个地址，请从首页 / 或接口文档 /docs 查找。", "There is no such address; see / or /docs."),
-    405: Label("此地址不支持该方法。", "This address does not take that method."),
+    404: (
+        Label("没有找到", "Not found"),
+        Label("没有这个地址，请从首页 / 或接口文档 /docs 查找。", "There is no such address; see / or /docs."),
+    ),
+    405: (
+        Label("方法不支持", "Method not allowed"),
+        Label("此地址不支持该方法。", "This address does not take that method."),
+    ),
 }
 _FAILED = Label(
     "服务内部出错，已记入日志。请稍后重试；若仍出错，请把时间告知管理员。",
@@ -58,8 +64,8 @@ def _of_a_parameter(request: Request, error: Exception) -> Response:
 
 def _of_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    title = Label(HTTPStatus(error.status_code).phrase, HTTPStatus(error.status_code).phrase)
-    detail = _HTTP.get(error.status_code, Label(str(error.detail), str(error.detail)))
+    phrase = HTTPStatus(error.status_code).phrase
+    title, detail = _HTTP.get(error.status_code, (Label(phrase, phrase), Label(str(error.detail), str(error.detail))))
     return _answer(request, error.status_code, "about:blank", title, detail)
 
 
@@ -100,7 +106,7 @@ def _answer(
         **(members or {}),
     }
     if "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api"):
-        return render(request, "problem.html", {"problem": document}, status=status)
+        return render(request, "problem.html", {"problem": {"allowed": [], **document}}, status=status)
     return Response(
         orjson.dumps(document, default=str),
         status_code=status,
