@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Any
 
 import orjson
@@ -11,6 +12,7 @@ from gis_service.along import along as along_
 from gis_service.along import find_line, find_targets
 from gis_service.api.deps import names
 from gis_service.cli.shared import Area, AsOf, Filter, Json, day, language, out, print_json, print_table, ready, say
+from gis_service.dictionary import dictionary
 from gis_service.errors import UsageError
 from gis_service.features import counts, find_layer
 from gis_service.risk import NOTE, area_risk, explain, model
@@ -43,6 +45,12 @@ def layers(*, json: Json = False) -> None:
     columns = [say("图层", "layer"), "", say("记录", "features"), say("几何", "geometry"), say("指标", "measures")]
     rows = [[f["name"], f["title"], f["count"], ", ".join(f["geometry"]), ", ".join(f["measures"])] for f in found]
     print_table(columns, rows)
+
+
+@app.command("dictionary")
+def dictionary_() -> None:
+    """Write the data dictionary as Markdown."""
+    sys.stdout.write(dictionary())
 
 
 @app.command()
