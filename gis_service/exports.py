@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -147,7 +147,8 @@ def _copied(connection: Connection, query: Select[Any]) -> Generator[bytes]:
         finished = True
     finally:
         if not finished:
-            driver.cancel()
+            with suppress(psycopg2.Error):  # the database may be gone
+                driver.cancel()
         pusher.join()
         if not finished or failed:
             connection.invalidate()  # it stands in the middle of a COPY

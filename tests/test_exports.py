@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ import pyogrio
 import pytest
 import shapely
 import sqlalchemy as sa
+import uvicorn
 from shapely import LineString, Point, box
 
+from gis_service.api.app import create_app
 from gis_service.database import Database
 from gis_service.database.upgrade import upgrade
 from gis_service.errors import FilterError, TargetError
@@ -215,23 +218,55 @@ def queries(database: Database) -> int:
         return int(connection.exec_driver_sql(query).scalar_one())
 
 
-def test_a_reader_that_stops_stops_the_query_and_harms_no_other(bare: Database) -> None:
-    crowd(bare, 20_000)
-    stream = export_geojson(bare, HAZARDS)
-    next(stream)
-    next(stream)
-    assert queries(bare) == 1
-    stream.close()
-    deadline = time.monotonic() + 5
-    while queries(bare) and time.monotonic() < deadline:
+def within_seconds(condition: Callable[[], bool], seconds: float = 10) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
         time.sleep(0.05)
-    assert queries(bare) == 0
-    assert not [t for t in threading.enumerate() if t.name == "export"]
-    assert collection(bare, HAZARDS)["numberReturned"] == 20_000
+    return condition()
 
 
-def test_the_stream_comes_in_pieces_that_do_not_grow(bare: Database) -> None:
-    sizes = [len(piece) for piece in export_geojson(bare, HAZARDS)]
+def at_rest(database: Database) -> bool:
+    return queries(database) == 0 and not [t for t in threading.enumerate() if t.name == "export"]
+
+
+@pytest.fixture(scope="module")
+def crowded(bare: Database) -> Database:
+    crowd(bare, 20_000)
+    return bare
+
+
+def test_a_reader_that_stops_stops_the_query_and_harms_no_other(crowded: Database) -> None:
+    stream = export_geojson(crowded, HAZARDS)
+    next(stream)
+    next(stream)
+    assert queries(crowded) == 1
+    stream.close()
+    assert within_seconds(lambda: at_rest(crowded))
+    assert collection(crowded, HAZARDS)["numberReturned"] == 20_000
+
+
+def test_a_client_that_hangs_up_gives_its_connection_back(crowded: Database) -> None:
+    server = uvicorn.Server(uvicorn.Config(create_app(crowded, crowded.settings), port=0, log_level="error", ws="none"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    assert within_seconds(lambda: server.started)
+    address = server.servers[0].sockets[0].getsockname()
+    clients = [socket.create_connection(address) for _ in range(4)]
+    for client in clients:
+        client.sendall(b"GET /api/exports/hazards.geojson HTTP/1.1\r\nHost: test\r\n\r\n")
+        assert client.recv(1000).startswith(b"HTTP/1.1 200")
+    assert within_seconds(lambda: queries(crowded) == 4)
+    for client in clients:
+        client.close()
+    assert within_seconds(
+        lambda: at_rest(crowded) and "Current Checked out connections: 0" in crowded.engine.pool.status()
+    )
+    server.should_exit = True
+    thread.join()
+
+
+def test_the_stream_comes_in_pieces_that_do_not_grow(crowded: Database) -> None:
+    sizes = [len(piece) for piece in export_geojson(crowded, HAZARDS)]
     assert sum(sizes) > 20_000_000
     assert max(sizes) < 1_000_000
 
