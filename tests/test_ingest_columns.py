@@ -35,6 +35,12 @@ def test_what_is_said_outright_goes_before_the_name() -> None:
     assert found.extra == ("name",)
 
 
+def test_a_column_may_be_kept_from_a_field_of_its_name() -> None:
+    found = match(BRIDGES, ["name", "grade"], parse_fields(["grade="]))
+    assert found.fields == {"name": "name"}
+    assert found.extra == ("grade",)
+
+
 def test_a_field_may_be_called_by_its_label() -> None:
     assert match(BRIDGES, ["x"], {"技术状况等级": "x"}).fields == {"grade": "x"}
 

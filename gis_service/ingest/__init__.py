@@ -65,7 +65,8 @@ def import_file(
     source_layer
         Which layer of the file, where it has several.
     fields
-        Target field to source column, for columns that do not bear a field's name, label or alias.
+        Target field to source column, for columns that do not bear a field's name, label or alias; an empty source
+        leaves the field alone, and a column that would have become it goes to `extra`.
     crs
         The CRS of the file's coordinates (`EPSG:4549`, `4549`, WKT ...) instead of the one that it states.
     progress

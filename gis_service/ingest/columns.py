@@ -22,7 +22,7 @@ class Columns:
 
 
 def parse_fields(pairs: Iterable[str]) -> dict[str, str]:
-    """Read `TARGET=SOURCE` pairs of the command line.
+    """Read `TARGET=SOURCE` pairs of the command line; `TARGET=` takes the field from no column.
 
     Raises
     ------
@@ -34,7 +34,7 @@ def parse_fields(pairs: Iterable[str]) -> dict[str, str]:
     fields: dict[str, str] = {}
     for pair in pairs:
         target, equals, source = (part.strip() for part in pair.partition("="))
-        if not (target and equals and source):
+        if not (target and equals):
             raise UsageError(
                 f"“{pair}”应写作 字段=源列，例如 name=桥名。", f"{pair!r} should read TARGET=SOURCE, e.g. name=桥名."
             )
@@ -47,7 +47,7 @@ def parse_fields(pairs: Iterable[str]) -> dict[str, str]:
 def match(layer: type[Layer], columns: Sequence[str], given: Mapping[str, str] | None = None) -> Columns:
     """Match a file's columns to the layer's writable fields.
 
-    What is `given` (target to source) comes first; then a column becomes the field of the same name, else of the same
+    What is `given` (target to source, an empty source for none) comes first; then a column becomes the field of the same name, else of the same
     Chinese label, English label or alias, in any case.
 
     Raises
@@ -63,7 +63,7 @@ def match(layer: type[Layer], columns: Sequence[str], given: Mapping[str, str] |
         name = _target(fields, target)
         if name in chosen:
             raise _twice(name, (chosen[name], source))
-        if source not in columns:
+        if source and source not in columns:
             raise FieldError(
                 f"文件中没有列“{source}”。", f"The file has no column {source!r}.", allowed=columns, field=name
             )
@@ -77,6 +77,7 @@ def match(layer: type[Layer], columns: Sequence[str], given: Mapping[str, str] |
                 free.remove(column)
     kept = {*layer.kept, *(f.label.zh for n, f in layer.fields().items() if n in layer.kept)}
     ignored = tuple(c for c in free if c in kept)
+    chosen = {name: column for name, column in chosen.items() if column}
     return Columns(chosen, tuple(c for c in free if c not in kept), ignored)
 
 
