@@ -31,7 +31,9 @@ SCRIPTS = (
     "map/labels.js",
     "map/popups.js",
     "map/parts.js",
-    "map/panels.js",
+    "map/legend.js",
+    "map/risk.js",
+    "map/along.js",
 )
 STYLES = ("vendor/leaflet.css", "style.css", "map.css")
 """The files that the service serves under /assets/, in the order in which they load."""

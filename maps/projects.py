@@ -41,7 +41,6 @@ class ProjectsMap(Map):
         size = {"field": "total_investment", "most": 200_000, "power": 0.5}
         note = sheet.t("符号面积随总投资增大", "Area of the symbol grows with the total investment")
         put_layer(sheet, LAYER, view.data[LAYER], note=note, sizeBy=size, bar="progress")
-        sheet.put("projects", {})
         return sheet
 
 

@@ -268,6 +268,8 @@ def test_the_along_map_lists_the_hits_downstream_and_a_row_opens_its_number(serv
     assert (last["name"] or last["code"]) in popup.inner_text()
     assert last["chainage"] in popup.inner_text()
     assert "chosen" in (rows.last.get_attribute("class") or "")
+    rows.first.press("Enter")
+    assert seen.page.locator(".hits tr.chosen td").first.inner_text() == "1"
 
 
 def test_the_along_form_asks_for_another_river_distance_and_layers(service: str, visit: Any) -> None:

@@ -136,17 +136,18 @@
   function drawLayer(layer, frame) {
     const areas = layer.shown.filter((f) => f.kind === gis.AREA), lines = layer.shown.filter((f) => f.kind === gis.LINE);
     for (const feature of areas) {
+      if (layer.points && small(frame, feature, 12)) continue; // its symbol says more
       const colour = gis.colourOf(layer, feature.properties);
       paint(frame, feature, { fill: `${colour}66`, stroke: colour, width: 1.4 });
     }
-    const width = widthAt(frame, layer.shape === "line" ? layer.size : layer.size / 2);
+    const width = widthAt(frame, layer.shape === "line" ? layer.size : layer.size / 2) * Math.sqrt(frame.crowd);
     for (const feature of lines) stroke(frame, feature, "rgba(255,255,255,.85)", width + 2.2);
     for (const feature of lines) {
       stroke(frame, feature, gis.colourOf(layer, feature.properties), width, hollow(layer, feature.properties) ? [5, 4] : []);
     }
     if (layer.shape === "line") nameLines(layer, frame, "#2b5b7d");
     // small outlines are lost at low zooms: they get the layer's symbol too
-    const marks = layer.shown.filter((f) => f.kind === gis.POINT || (layer.points && small(frame, f)));
+    const marks = layer.shown.filter((f) => f.kind === gis.POINT || (layer.points && small(frame, f, 26)));
     if (layer.sizeBy) {
       // the worst on top; elsewhere the small, which the large would hide
       const { field } = layer.sizeBy, sign = layer.trace ? 1 : -1;
@@ -155,7 +156,7 @@
     for (const feature of marks) mark(layer, frame, feature);
   }
 
-  const small = (frame, { box }) => (box[2] - box[0]) * frame.scale < 26 && (box[3] - box[1]) * frame.scale < 26;
+  const small = (frame, { box }, pixels) => (box[2] - box[0]) * frame.scale < pixels && (box[3] - box[1]) * frame.scale < pixels;
 
   const hollow = (layer, properties) =>
     Boolean(layer.hollow) && properties[layer.hollow.field] !== undefined && properties[layer.hollow.field] < layer.hollow.below;

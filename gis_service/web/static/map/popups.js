@@ -37,6 +37,7 @@
   gis.openPopup = (state, hits, latlng) => {
     const shown = hits.some(({ layer }) => !layer.quiet) ? hits.filter(({ layer }) => !layer.quiet) : hits.slice(0, 1);
     if (!shown.length) return;
+    state.map.closePopup(); // before the next is chosen, so that closing does not unchoose it
     if (shown[0].layer.onopen && shown[0].layer.onopen(shown[0].feature)) return;
     const box = element("div", { class: "record" });
     const settle = () => popup.isOpen() && popup.update();

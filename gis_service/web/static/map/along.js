@@ -1,134 +1,9 @@
-// The margin column: legend buttons, panels, the sheet that opens on a phone; and the maps with a part of their own.
+// Along a line: its course, what lies beside it in numbers, and their table.
 "use strict";
 
 (() => {
   const { element, t } = gis;
   const page = (selector) => document.querySelector(selector);
-
-  /** Bring the page to life: swatches, toggles, the handle, printing. */
-  gis.furnish = (state) => {
-    document.addEventListener("DOMContentLoaded", () => furnishLegend(state));
-    const handle = page(".handle"), margin = page(".margin");
-    handle?.addEventListener("click", () => handle.setAttribute("aria-expanded", margin.classList.toggle("open")));
-    page(".print")?.addEventListener("click", () => window.print());
-    const resized = new ResizeObserver(() => state.map.invalidateSize({ animate: false, pan: false }));
-    resized.observe(state.map.getContainer());
-  };
-
-  function furnishLegend(state) {
-    const layers = (name) => state.layers.filter((layer) => name === "*" ? layer.points || layer.trace : layer.name === name && !layer.quiet);
-    gis.drawSwatches = () => document.querySelectorAll(".legend canvas").forEach((canvas) => drawSwatch(canvas, layers));
-    gis.drawSwatches();
-    for (const group of document.querySelectorAll("fieldset.group")) {
-      const mine = () => layers(group.dataset.layer);
-      group.querySelector("input")?.addEventListener("change", (event) => {
-        for (const layer of mine()) layer.visible = event.target.checked;
-        group.classList.toggle("off", !event.target.checked);
-        state.painter.redraw();
-      });
-      for (const button of group.querySelectorAll("button[data-term]")) {
-        button.addEventListener("click", () => {
-          const on = button.getAttribute("aria-pressed") !== "true";
-          button.setAttribute("aria-pressed", on);
-          for (const layer of mine()) layer.hidden[on ? "delete" : "add"](button.dataset.term);
-          state.painter.redraw();
-        });
-      }
-    }
-  }
-
-  const GROUND = {
-    district: { shape: "area", colour: gis.INK.district, fill: gis.INK.paper, width: 2 },
-    area: { shape: "area", colour: gis.INK.border, fill: gis.INK.paper, dash: [4, 2] },
-    water: { shape: "line", colour: gis.INK.water, width: 2.6 },
-  };
-
-  function drawSwatch(canvas, layers) {
-    const { layer: name, term, ground } = canvas.dataset;
-    if (ground) {
-      gis.symbols.swatch(canvas, GROUND[ground]);
-      return;
-    }
-    const [layer] = layers(name);
-    if (!layer) return; // its features are still on their way
-    const plain = name === "*" ? "circle" : layer.shape;
-    const colour = term ? layer.terms[term].colour : "#6b7480";
-    gis.symbols.swatch(canvas, { shape: plain, colour, radius: 5.4 });
-  }
-
-  // ---- risk ----
-
-  /** The areas' ranking: bars of the counts per level, and a click goes to the area. */
-  gis.areaRisk = (map) => {
-    for (const bar of document.querySelectorAll(".bar[data-counts]")) {
-      const counts = JSON.parse(bar.dataset.counts), total = Object.values(counts).reduce((a, b) => a + b, 0);
-      for (const level of ["红", "橙", "黄", "蓝"]) {
-        const count = counts[level];
-        if (!count) continue;
-        const piece = element("i", { "data-level": level, title: `${level} ${count}` });
-        piece.style.flexGrow = count;
-        bar.append(piece);
-      }
-      bar.setAttribute("role", "img");
-      bar.setAttribute("aria-label", Object.entries(counts).map(([level, count]) => `${level} ${count}`).join(", ") + ` / ${total}`);
-    }
-    for (const row of document.querySelectorAll("tr[data-area]")) {
-      activate(row, () => {
-        const area = map.gis.ground.source.list.find((feature) => feature.code === row.dataset.area);
-        if (area) map.fitBounds(boxOf(area), { padding: [30, 30], maxZoom: 15 });
-      });
-    }
-  };
-
-  const boxOf = ({ box }) => [[gis.latitude(box[3]), gis.longitude(box[0])], [gis.latitude(box[1]), gis.longitude(box[2])]];
-
-  function activate(row, act) {
-    row.addEventListener("click", act);
-    row.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" || event.key === " ") { event.preventDefault(); act(); }
-    });
-  }
-
-  /** A score's trace: each factor with what was read, its score, weight and part; the arithmetic; the rules that fired. */
-  gis.traceOf = ({ trace, score, level, note }, layer) => {
-    const missing = t("缺, 取中值", "unknown, taken as middling");
-    const rows = trace.factors.map((f) => element("tr", {},
-      element("th", { scope: "row" }, f.label, f.assumed ? element("em", {}, missing) : null),
-      element("td", {}, readingOf(f, layer)), ...[f.score, f.weight, f.contribution].map((v) => element("td", { class: "number" }, gis.number(v)))));
-    const heads = [t("因素", "Factor"), t("依据", "Read from"), t("评分", "Score"), t("权重", "Weight"), t("贡献", "Part")];
-    const parts = trace.severity_parts.map((part) => `${part.label} ${part.value === null ? t("缺", "unknown") : gis.number(part.value)}`);
-    const severity = trace.severity_assumed ? missing : parts.join(t("、", ", "));
-    const sums = [
-      [t("可能性", "Likelihood"), gis.number(trace.likelihood)],
-      [t("管控系数", "Control"), `× ${gis.number(trace.control.multiplier)} → ${gis.number(trace.controlled_likelihood)}`],
-      [t("严重性 (取最大)", "Severity (the greatest)"), `${gis.number(trace.severity)}${severity ? ` (${severity})` : ""}`],
-      [t("得分", "Score"), `${gis.number(trace.controlled_likelihood)} × ${gis.number(trace.severity)} = ${gis.number(score, 1)}`],
-    ];
-    const rules = trace.rules.map((rule) => element("li", {}, t(`${rule.label}: 不低于 ${rule.at_least}`, `${rule.label}: at least ${layer.terms[rule.at_least].label}`)));
-    return element("div", { class: "trace" },
-      element("table", {}, element("thead", {}, element("tr", {}, ...heads.map((h) => element("th", { scope: "col" }, h)))), element("tbody", {}, ...rows)),
-      element("dl", {}, ...sums.flatMap(([label, value]) => [element("dt", {}, label), element("dd", {}, value)])),
-      rules.length ? element("ul", { class: "rules" }, ...rules) : null, element("p", { class: "note" }, note));
-  };
-
-  /** What a factor was read from: its fields' values with their units, or the open hazards. */
-  function readingOf(factor, layer) {
-    if (factor.records) return factor.records.length ? t(`未销号隐患 ${factor.records.length} 处`, `${factor.records.length} open hazards`) : t("无未销号隐患", "no open hazard");
-    const read = factor.fields.filter((f) => f.value !== null).map((f) => {
-      const declared = layer.fields.find((one) => one.name === f.field);
-      return declared ? gis.valueOf({ areas: new Map() }, declared, f.value) : String(f.value);
-    });
-    return read.join(" / ") || "–";
-  }
-
-  // ---- projects ----
-
-  gis.projects = () => {
-    const all = [...document.querySelectorAll("details.programme")];
-    for (const one of all) one.addEventListener("toggle", () => { if (one.open) all.forEach((other) => { if (other !== one) other.open = false; }); });
-  };
-
-  // ---- along ----
 
   /** One line downstream: its corridor, arrows of the flow, the hits numbered by chainage, and their table. */
   gis.along = (map, { line, code, within, hits, layers }) => {
@@ -149,7 +24,7 @@
       state.painter.redraw();
     });
     course.source.ready.then(([feature]) => {
-      if (feature) map.fitBounds(boxOf(feature), { padding: [60, 60], maxZoom: 16, animate: false });
+      if (feature) map.fitBounds(gis.boundsOf(feature), { padding: [60, 60], maxZoom: 16, animate: false });
     });
   };
 
@@ -252,8 +127,8 @@
     }
   }
 
-  function fillTable(state, features, layers, document_) {
-    const body = page(".hits tbody"), found = document_ && document_.line;
+  function fillTable(state, features, layers, answer) {
+    const body = page(".hits tbody"), found = answer && answer.line;
     const name = found ? found.name || found.code : "";
     if (name) page(".line-name").textContent = name;
     const length = found && found.length_m ? t(`全长 ${gis.metres(found.length_m)}, `, `${gis.metres(found.length_m)} long, `) : "";
@@ -266,16 +141,17 @@
         element("td", {}, String(feature.number)), element("td", { class: "number" }, p.chainage), element("td", {}, gis.sideOf(p.side)),
         element("td", { class: "number" }, gis.metres(p.distance_m)), element("th", { scope: "row" }, mark, p.name || p.code, element("small", {}, layer ? layer.title : "")),
         element("td", {}, term ? term.label : ""), element("td", { class: "why" }, gis.reasonsOf(p.why)));
-      activate(row, () => select(state, layer, feature, row));
+      gis.activate(row, () => select(state, layer, feature, row));
       feature.row = row;
       body.append(row);
     }
     if (!features.length) body.append(element("tr", {}, element("td", { colspan: 7 }, t("沿线没有符合条件的记录", "Nothing lies along this line"))));
-    state.map.on("popupclose", () => mark_(state, null));
-    for (const layer of state.layers) if (layer.hit) layer.onopen = (feature) => { mark_(state, feature); feature.row.scrollIntoView({ block: "nearest" }); return false; };
+    state.map.on("popupclose", () => choose(state, null));
+    for (const layer of state.layers) if (layer.hit) layer.onopen = (feature) => { choose(state, feature); feature.row.scrollIntoView({ block: "nearest" }); return false; };
   }
 
-  function mark_(state, feature) {
+  /** Mark one hit on the map and in the table. */
+  function choose(state, feature) {
     state.chosen?.row.classList.remove("chosen");
     state.chosen = feature;
     feature?.row.classList.add("chosen");
@@ -287,7 +163,7 @@
     const latlng = state.map.layerPointToLatLng([x + _bounds.min.x, y + _bounds.min.y]);
     state.map.setView(latlng, Math.max(state.map.getZoom(), 14), { animate: false });
     gis.openPopup(state, [{ layer, feature }], latlng);
-    mark_(state, feature);
+    choose(state, feature);
     page(".margin.open .handle")?.click(); // on a phone the column would hide what was chosen
   }
 })();
