@@ -47,8 +47,8 @@ def parse_fields(pairs: Iterable[str]) -> dict[str, str]:
 def match(layer: type[Layer], columns: Sequence[str], given: Mapping[str, str] | None = None) -> Columns:
     """Match a file's columns to the layer's writable fields.
 
-    What is `given` (target to source, an empty source for none) comes first; then a column becomes the field of the same name, else of the same
-    Chinese label, English label or alias, in any case.
+    What is `given` (target to source, an empty source for none) comes first; then a column becomes the field of the
+    same name, else of the same Chinese label, English label or alias, in any case.
 
     Raises
     ------

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import suppress
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
 from shapely import GeometryType
+from shapely.errors import GEOSException
 
 from layers import Label
 
@@ -73,10 +75,11 @@ def fit(shapes: Geometries, types: Collection[str]) -> tuple[Geometries, dict[in
 
 
 def _repaired(shape: shapely.Geometry) -> tuple[shapely.Geometry | None, tuple[str, Label] | None]:
-    fixed = shapely.make_valid(shape)
-    same_type = shape.area > 0 and fixed.geom_type in ("Polygon", "MultiPolygon")
-    if same_type and abs(fixed.area - shape.area) <= _HAIR * shape.area:
-        return fixed, None
+    with suppress(GEOSException):  # some shapes are beyond repair
+        fixed = shapely.make_valid(shape)
+        same_type = shape.area > 0 and fixed.geom_type in ("Polygon", "MultiPolygon")
+        if same_type and abs(fixed.area - shape.area) <= _HAIR * shape.area:
+            return fixed, None
     reason, _, place = shapely.is_valid_reason(shape).partition("[")
     place = place.rstrip("]").replace(" ", ", ")
     return None, (place, Label(f"图形无效：{_REASONS.get(reason, reason)}", f"invalid geometry: {reason}"))
