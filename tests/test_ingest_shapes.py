@@ -77,6 +77,12 @@ def test_a_hole_outside_its_shell_is_refused() -> None:
     assert one("POLYGON ((0 0, 1 0, 1 1, 0 0), (5 5, 6 5, 6 6, 5 5))", *POLYGON)[0] is None
 
 
+def test_a_polygon_beyond_repair_is_refused() -> None:
+    _, (value, reason) = one("POLYGON ((1 0, 1 0, 1 0, 1 0), (1 1, 0 2, 2 2, 1 1))", *POLYGON)
+    assert value == "1, 0"
+    assert "Too few points" in reason.en
+
+
 def test_a_line_without_length_is_refused() -> None:
     _, (_, reason) = one("LINESTRING (1 1, 1 1)", "MultiLineString")
     assert "Too few points" in reason.en
