@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from layers import Field, Layer, Ratio, Sum, registry
+from layers import Field, Layer, Ratio, registry
 
 _KINDS = {"text": "文字", "term": "词表", "number": "数", "money": "万元", "date": "日期", "flag": "是/否"}
 

@@ -35,6 +35,11 @@ DECIMALS = 8
 _LAYER, _FEATURE, _AREA = Label("图层", "layer"), Label("记录", "feature"), Label("区域", "area")
 
 
+def listed(text: str) -> tuple[str, ...]:
+    """Split a comma-separated list of names."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
 def find_layer(name: str) -> type[Layer]:
     """Return the layer of this name.
 

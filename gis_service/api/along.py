@@ -8,8 +8,9 @@ from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
 from gis_service.along import MOST_METRES, along, find_line, find_targets
-from gis_service.api.deps import ConnectionDep, DistrictDep, LanguageDep, LayerDep, names
+from gis_service.api.deps import ConnectionDep, DistrictDep, LanguageDep, LayerDep
 from gis_service.api.features import GEOJSON
+from gis_service.features import listed
 
 router = APIRouter(tags=["along"])
 
@@ -61,5 +62,5 @@ def get_along(
     a branching line (1 is the main stem) and `why` it matched. Records that name the line count at any distance.
     """
     line = find_line(connection, layer, code, district.metres())
-    hits = along(connection, line, find_targets(names(layers), layer), within)
+    hits = along(connection, line, find_targets(listed(layers), layer), within)
     return Response(hits.document(), media_type=GEOJSON)

@@ -151,8 +151,3 @@ def _query_parameters(dependant: Any) -> Iterator[Any]:  # noqa: ANN401 - FastAP
     yield from dependant.query_params
     for inner in dependant.dependencies:
         yield from _query_parameters(inner)
-
-
-def names(text: str) -> tuple[str, ...]:
-    """Split a comma-separated list of names."""
-    return tuple(name.strip() for name in text.split(",") if name.strip())

@@ -15,11 +15,10 @@ from gis_service.api.deps import (
     FilterQuery,
     LanguageDep,
     LayerDep,
-    names,
 )
 from gis_service.api.layers import describe
 from gis_service.api.pages import render
-from gis_service.features import counts
+from gis_service.features import counts, listed
 from gis_service.features import names as feature_names
 from gis_service.statistics import Question, figures, statistics
 from layers import Language, Role, registry, with_role
@@ -79,7 +78,7 @@ def statistics_page(
     area: AreaQuery = "",
 ) -> HTMLResponse:
     """Return a layer's statistics as a page with a table per area."""
-    question = Question(layer, names(group), names(measure) or layer.measure_names(), filter, area)
+    question = Question(layer, listed(group), listed(measure) or layer.measure_names(), filter, area)
     context = {
         "district": district.name.in_(language),
         "illustrative": district.illustrative,

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 
-from gis_service.api.deps import AreaQuery, AsOfDep, ConnectionDep, FilterQuery, LanguageDep, LayerDep, names
+from gis_service.api.deps import AreaQuery, AsOfDep, ConnectionDep, FilterQuery, LanguageDep, LayerDep
+from gis_service.features import listed
 from gis_service.statistics import Question, figures, statistics
 from layers import Language
 
@@ -50,7 +51,7 @@ def get_statistics(
     The sum over `rows` and `outside` is the `total`. Lines and polygons are measured piece by piece in the areas they
     cross (km, m², geodesic); a feature counts once, where most of it lies. Money is in 万元, ratios in percent.
     """
-    question = Question(layer, names(group), names(measure) or ("count",), filter, area)
+    question = Question(layer, listed(group), listed(measure) or ("count",), filter, area)
     return statistics(connection, question, today)
 
 

@@ -6,32 +6,60 @@ rows of it were refused; 5 the database is not available.
 
 from __future__ import annotations
 
+import importlib
 import logging
 import signal
 import sys
+from collections.abc import Mapping
 from types import FrameType
+from typing import Any, ClassVar
 
 import typer
-from rich.console import Console
 from sqlalchemy.exc import DBAPIError
+from typer.core import TyperGroup
 
-from gis_service.cli import database, files, questions, service
-from gis_service.cli.shared import language
+from gis_service.cli.shared import err, language
 from gis_service.errors import DatabaseError, GisError
 
+log = logging.getLogger(__name__)
+
+
+class Commands(TyperGroup):
+    """The commands by the module that holds them: one is imported when it is asked for, so that each starts soon."""
+
+    modules: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(("run", "serve"), "service"),
+        **dict.fromkeys(("layers", "stats", "figures", "along", "risk", "dictionary"), "questions"),
+        **dict.fromkeys(("import", "export", "map", "sample"), "files"),
+        "db": "database",
+    }
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401, ARG002 - Click's own
+        """Return the names of all commands."""
+        return list(self.modules)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ANN401, ARG002 - Click's own
+        """Return a command, or None where there is none of this name."""
+        if cmd_name not in self.modules:
+            return None
+        module = importlib.import_module(f"gis_service.cli.{self.modules[cmd_name]}")
+        group: Any = typer.main.get_group(module.app)
+        return group.commands[cmd_name]
+
+
 app = typer.Typer(
+    cls=Commands,
     help="城区建设空间管理 · Spatial management for a construction bureau.",
     epilog="Exit codes: 0 done; 1 failed; 2 wrong usage; 3 not found; 4 a file or rows of it refused; 5 database.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-app.add_typer(database.app, name="db", help="数据库 · The database: start, stop, status, upgrade, revision.")
-app.add_typer(files.sample_app, name="sample", help="示例区 · The sample district.")
-for commands in (service.app, files.app, questions.app):
-    app.registered_commands += commands.registered_commands
 
-log = logging.getLogger(__name__)
+
+@app.callback()
+def _group() -> None:
+    """Hold the commands."""
 
 
 def main() -> None:
@@ -49,7 +77,7 @@ def main() -> None:
 
 
 def _fail(error: GisError) -> None:
-    Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print(f"gis: {error.sentence(language())}")
+    err.print(f"gis: {error.sentence(language())}", markup=False, soft_wrap=True)
     sys.exit(error.exit_code)
 
 

@@ -13,7 +13,9 @@ from gis_service.database.cluster import Cluster
 from gis_service.database.opened import opened
 from gis_service.errors import UsageError
 
-app = typer.Typer(no_args_is_help=True)
+app = typer.Typer()
+db = typer.Typer(no_args_is_help=True)
+app.add_typer(db, name="db", help="数据库 · The database: start, stop, status, upgrade, revision.")
 
 
 def _cluster() -> Cluster:
@@ -33,7 +35,7 @@ def _cluster() -> Cluster:
     return Cluster(chosen.home)
 
 
-@app.command()
+@db.command()
 def start() -> None:
     """Start the embedded database and let it run until `gis db stop`."""
     cluster = _cluster()
@@ -42,14 +44,14 @@ def start() -> None:
     out.print(say("数据库已启动。", "The database runs."), f"127.0.0.1:{cluster.status().port}")
 
 
-@app.command()
+@db.command()
 def stop() -> None:
     """Stop the embedded database cleanly."""
     _cluster().stop()
     out.print(say("数据库已停止。", "The database has stopped."))
 
 
-@app.command()
+@db.command()
 def status(*, json: Json = False) -> None:
     """Say whether the embedded database runs, and where it is."""
     found = asdict(_cluster().status())
@@ -59,7 +61,7 @@ def status(*, json: Json = False) -> None:
     print_table(["", ""], [[key, str(value)] for key, value in found.items()])
 
 
-@app.command()
+@db.command()
 def upgrade() -> None:
     """Create or upgrade the district's tables, functions, triggers and checks."""
     with opened(settings()) as database:
@@ -67,7 +69,7 @@ def upgrade() -> None:
         out.print(say("数据库结构已是最新。", "The tables are of this version."), database.schema)
 
 
-@app.command()
+@db.command()
 def revision(message: Annotated[str, typer.Option("-m", "--message", help="What changes.")]) -> None:
     """Generate the migration for a new or changed layer; read it, then run `gis db upgrade`."""
     with opened(settings()) as database:

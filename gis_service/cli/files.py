@@ -35,7 +35,8 @@ from gis_service.ingest.sample import load_sample
 from gis_service.publish import Reader, find_map, saved
 
 app = typer.Typer()
-sample_app = typer.Typer(no_args_is_help=True)
+sample = typer.Typer(no_args_is_help=True)
+app.add_typer(sample, name="sample", help="示例区 · The sample district.")
 
 _SHOWN = 20
 
@@ -126,7 +127,7 @@ def map_(
     err.print(say(f"已保存：{file}", f"Saved: {file}"))
 
 
-@sample_app.command()
+@sample.command()
 def load(
     *,
     scale: Annotated[int, typer.Option(min=1, help="How many times as dense as the district itself.")] = 1,
@@ -152,10 +153,9 @@ def load_with_progress(database: Database, *, scale: int = 1, replace: bool = Fa
 
 
 def _progress() -> Progress:
-    """Return a progress display on standard error, so that standard output stays clean for programs."""
-    return Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=err
-    )
+    """Return a progress display for people at a terminal; standard output stays clean for programs."""
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    return Progress(*columns, console=err, disable=not err.is_terminal)
 
 
 def _print(summary: Summary, title: str) -> None:

@@ -10,11 +10,10 @@ import typer
 
 from gis_service.along import along as along_
 from gis_service.along import find_line, find_targets
-from gis_service.api.deps import names
 from gis_service.cli.shared import Area, AsOf, Filter, Json, day, language, out, print_json, print_table, ready, say
 from gis_service.dictionary import dictionary
 from gis_service.errors import UsageError
-from gis_service.features import counts, find_layer
+from gis_service.features import counts, find_layer, listed
 from gis_service.risk import NOTE, area_risk, explain, model
 from gis_service.statistics import Question, statistics
 from gis_service.statistics import figures as figures_
@@ -65,7 +64,7 @@ def stats(
     json: Json = False,
 ) -> None:
     """Count, measure and sum a layer per area, in total, and outside every area."""
-    question = Question(find_layer(layer), names(group), names(measure) or ("count",), filter, area)
+    question = Question(find_layer(layer), listed(group), listed(measure) or ("count",), filter, area)
     with ready() as database, database.reading() as connection:
         found = statistics(connection, question, day(as_of, database.district(connection).today))
     if json:
@@ -122,7 +121,7 @@ def along(
     line_layer = find_layer(layer)
     with ready() as database, database.reading() as connection:
         line = find_line(connection, line_layer, code, database.district(connection).metres())
-        found = along_(connection, line, find_targets(names(layers), line_layer), within).document()
+        found = along_(connection, line, find_targets(listed(layers), line_layer), within).document()
     if json:
         print_json(found)
         return

@@ -39,7 +39,7 @@ class Database:
             max_overflow=0,
             pool_pre_ping=True,
             connect_args={
-                "options": f"-c search_path={self.schema},public {_SERVING}",
+                "options": f'-c search_path="{self.schema}",public {_SERVING}',
                 "application_name": "gis_service",
                 "connect_timeout": 10,
             },

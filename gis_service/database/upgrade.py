@@ -26,7 +26,7 @@ def upgrade(database: Database) -> None:
     with database.transaction() as connection:
         _lock(connection, database.schema)
         _extension(connection)
-        connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {database.schema}")
+        connection.exec_driver_sql(f'CREATE SCHEMA IF NOT EXISTS "{database.schema}"')
         command.upgrade(_config(connection), "head")
         objects.make(connection)
         _seed(connection, database)
