@@ -167,6 +167,14 @@ def _print(summary: Summary, title: str) -> None:
     }
     rows: list[list[Any]] = [[word, getattr(summary, key)] for key, word in words.items()]
     print_table(["", title], [*rows, [say("拒绝", "refused"), len(summary.refused)]])
+    separator = say("、", ", ")
+    for heading, names in (
+        (say("字段来源", "Fields"), [f"{target} ← {source}" for target, source in summary.fields.items()]),
+        (say("没有对应字段，保存在 extra", "No field, kept in extra"), summary.extra),
+        (say("由数据库维护，未采用", "Kept by the database, not taken"), summary.ignored),
+    ):
+        if names:
+            err.print(f"{heading}{say('：', ': ')}{separator.join(names)}", markup=False)
     if summary.refused:
         columns = [say("行", "row"), say("字段", "field"), say("值", "value"), say("原因", "reason")]
         shown = [[r.row, r.field, r.value, r.reason.in_(language())] for r in summary.refused[:_SHOWN]]
