@@ -100,7 +100,7 @@ class _Publisher:
 
     def __init__(self, connection: Connection, reader: Reader, settings: Settings, *, saved: bool) -> None:
         self.connection, self.reader, self.settings, self.saved = connection, reader, settings, saved
-        self.district = read_district(connection, settings.metric_srid)
+        self.district = read_district(connection, settings)
         self.model = model(connection, reader.as_of)
 
     def draw(self, map_: Map, given: Mapping[str, str]) -> str:

@@ -74,7 +74,7 @@ class Vocabulary:
         return code in self.codes
 
     def __getitem__(self, code: str) -> Term:
-        return next(t for t in self.terms if t.code == code)
+        return {t.code: t for t in self.terms}[code]
 
     @property
     def codes(self) -> tuple[str, ...]:

@@ -64,7 +64,7 @@ class Database:
 
     def district(self, connection: Connection) -> District:
         """Return the district's name, clock and metric CRS."""
-        return _district.read(connection, self.settings.metric_srid)
+        return _district.read(connection, self.settings)
 
     @contextmanager
     def _connected(self) -> Iterator[Connection]:

@@ -9,6 +9,7 @@ from sqlalchemy import Boolean, Connection, Date, Integer, Text, func, select, u
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gis_service.errors import UsageError
+from gis_service.settings import Settings
 from layers import Base, Label, Role, with_role
 
 _CHINA = (73.0, 3.0, 136.0, 54.0)
@@ -65,11 +66,12 @@ class District:
         return self.metric_srid
 
 
-def read(connection: Connection, metric_srid: int | None = None) -> District:
-    """Read the district; a `metric_srid` given by the settings wins over the stored one, both over the areas'."""
+def read(connection: Connection, settings: Settings) -> District:
+    """Read the district; name and metric CRS given by the settings win over the stored, the latter over the areas'."""
     row = connection.execute(select(DistrictRow.__table__)).one()
-    srid = metric_srid or row.metric_srid or _srid_of_areas(connection)
-    return District(row.key, Label(row.name_zh, row.name_en), row.clock, srid, row.illustrative)
+    name = Label(settings.district_name or row.name_zh, settings.district_name or row.name_en)
+    srid = settings.metric_srid or row.metric_srid or _srid_of_areas(connection)
+    return District(row.key, name, row.clock, srid, row.illustrative)
 
 
 def describe(connection: Connection, district: District) -> None:

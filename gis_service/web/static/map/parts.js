@@ -19,7 +19,7 @@
 
   /** The administrative areas: the ground that everything else stands on, with names, coloured by risk where given. */
   gis.areas = (map, options) => {
-    const state = map.gis, risk = new Map((options.risk || []).map((row) => [row.area_code, row]));
+    const state = map.gis, risk = new Map((options.risk || []).filter((row) => row.level).map((row) => [row.area_code, row]));
     const layer = add(state, options, { z: 0, quiet: true, isArea: true, field: "", draw: drawAreas, risk, state });
     state.ground = layer;
     layer.source.ready.then((features) => {
