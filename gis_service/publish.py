@@ -17,10 +17,11 @@ from urllib.parse import quote, urlencode
 import orjson
 from sqlalchemy import ColumnElement, Connection, func, select, true
 
-from gis_service.along import along, find_line, find_targets
+from gis_service.along import along, find_targets
 from gis_service.database.district import read as read_district
 from gis_service.errors import UnknownName, UnknownValue
 from gis_service.features import area_codes, as_geojson, find_layer, names, selection
+from gis_service.lines import find_line
 from gis_service.risk import area_risk, model, risk_counts, risk_features
 from gis_service.settings import Settings
 from gis_service.statistics import Question, statistics

@@ -12,9 +12,10 @@ from pyproj import Geod, Transformer
 from shapely import LineString, Point, transform
 from sqlalchemy import Connection
 
-from gis_service.along import along, find_line, find_targets
+from gis_service.along import along, find_targets
 from gis_service.database import Database
 from gis_service.errors import UnknownName, UnknownValue, UsageError
+from gis_service.lines import find_line
 from layers import registry
 
 SRID = 4549

@@ -7,10 +7,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from gis_service.along import MOST_METRES, along, find_line, find_targets
+from gis_service.along import MOST_METRES, along, find_targets
 from gis_service.api.deps import ConnectionDep, DistrictDep, LanguageDep, LayerDep
 from gis_service.api.features import GEOJSON
 from gis_service.features import listed
+from gis_service.lines import find_line
 
 router = APIRouter(tags=["along"])
 

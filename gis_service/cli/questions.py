@@ -9,11 +9,12 @@ import orjson
 import typer
 
 from gis_service.along import along as along_
-from gis_service.along import find_line, find_targets
+from gis_service.along import find_targets
 from gis_service.cli.shared import Area, AsOf, Filter, Json, day, language, out, print_json, print_table, ready, say
 from gis_service.dictionary import dictionary
 from gis_service.errors import UsageError
 from gis_service.features import counts, find_layer, listed
+from gis_service.lines import find_line
 from gis_service.risk import NOTE, area_risk, explain, model
 from gis_service.statistics import Question, statistics
 from gis_service.statistics import figures as figures_
