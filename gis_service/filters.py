@@ -7,6 +7,7 @@ own fields. Geometries in a filter are longitude and latitude (CRS84).
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
@@ -52,6 +53,13 @@ _WORDS = {
 }
 
 
+_QUOTED = re.compile(r"'[^']*'" + r'|"[^"]*"')
+_DEEPEST = 12
+"""Brackets within brackets that a filter may have: the parser takes twice as long for each more that does not close."""
+_TALLEST = 100
+"""Operations within operations; a chain of AND or OR is one."""
+
+
 def filterable(layer: type[Layer]) -> Mapping[str, Field]:
     """Return every property that a filter may name, derived ones included; the geometry is `geom`."""
     return {**layer.fields(), **derived_fields(layer), "version": Field("number", Label("版本", "Version"))}
@@ -63,10 +71,12 @@ def where(layer: type[Layer], text: str, today: date) -> ColumnElement[bool]:
     Raises
     ------
     FilterError
-        Where the text does not parse, or names a property or function that is not there, or compares unlike things.
+        Where the text does not parse, or names a property or function that is not there, or compares unlike things,
+        or is nested too deeply.
     """
     if not text.strip():
         return true()
+    _require_shallow(_bracketed(text), _DEEPEST)
     try:
         expression = cql2.parse_text(text).to_json()
     except cql2.ParseError as error:
@@ -75,7 +85,32 @@ def where(layer: type[Layer], text: str, today: date) -> ColumnElement[bool]:
             f"筛选条件无法解析：{text}（{line[0].strip(' ->')}，CQL2 语法，例：status = '正常'）",
             f"The filter does not parse: {text} (at {line[0].strip(' ->')}; CQL2, e.g. status = '正常')",
         ) from error
+    _require_shallow(_height(expression), _TALLEST)
     return _Compiler(layer, today).condition(expression)
+
+
+def _bracketed(text: str) -> int:
+    """Return how deep the brackets of a filter go, those in texts and quoted names left out."""
+    depth = deepest = 0
+    for character in _QUOTED.sub("", text):
+        depth = max(depth + (character in "([") - (character in ")]"), 0)
+        deepest = max(deepest, depth)
+    return deepest
+
+
+def _height(node: Any) -> int:  # noqa: ANN401 - a JSON tree
+    """Return how many operations lie within each other, without recursion."""
+    level, height = [node], 0
+    while level:
+        parents = [n for n in level if isinstance(n, dict | list)]
+        level = [child for n in parents for child in (n.get("args", ()) if isinstance(n, dict) else n)]
+        height += any(isinstance(n, dict) for n in parents)
+    return height
+
+
+def _require_shallow(depth: int, most: int) -> None:
+    if depth > most:
+        raise _bad(f"筛选条件嵌套过深：最多 {most} 层。", f"The filter is nested too deeply: {most} levels at most.")
 
 
 class _Compiler:

@@ -133,3 +133,29 @@ def test_whatever_is_written_is_answered_or_refused_as_a_filter(sample_district:
     except FilterError:
         return
     assert 0 <= number <= 260
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(" * 40,  # the parser would take years
+        "(" * 3000 + "true" + ")" * 3000,  # and here it would take the whole process with it
+        ")" * 40 + "(" * 40,
+        '"\'" = 1 AND ' + "(" * 40 + ' "\'"',
+        "(" * 12 + "name = '" + ")" * 12 + "' AND " + "(" * 12,
+        "NOT " * 3000 + "true",
+        "bci > " + "1 + " * 3000 + "1",
+        "S_INTERSECTS(geom, " + "GEOMETRYCOLLECTION(" * 3000,
+    ],
+)
+def test_a_filter_that_is_nested_too_deeply_is_refused_at_once(text: str) -> None:
+    with pytest.raises(FilterError, match="nested too deeply"):
+        where(BRIDGES, text, DAY)
+
+
+def test_a_long_filter_is_no_deep_one(sample_district: Database) -> None:
+    with sample_district.reading() as connection:
+        codes = list(connection.scalars(select(BRIDGES.code)))
+    assert _count(sample_district, " OR ".join(f"(code = '{code}')" for code in codes * 20)) == len(codes)
+    assert _count(sample_district, f"name <> '{'(' * 20}'") > 0
+    assert _count(sample_district, "((((((((bci + 1) * 2) - 2) / 2)))))" + " > 0") > 0
