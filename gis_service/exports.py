@@ -55,7 +55,7 @@ def export_geojson(
     FilterError
         Where `where` cannot be computed, e.g. divides by zero.
     """
-    with database.reading() as connection:
+    with database.streaming() as connection:
         head = _about(database, connection, layer)
         text = as_geojson(layer).where(true() if where is None else where).order_by(layer.id)
         query = text.with_only_columns(text.selected_columns.feature, maintain_column_froms=True)

@@ -7,7 +7,9 @@ import re
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -244,3 +246,69 @@ def test_a_tile_holds_what_lies_in_it(service: httpx.Client) -> None:
     assert answer.content.count(b"YH-") > 50
     risk = service.get("/api/tiles/bridges/11/1702/870.mvt", params={"risk": "true"})
     assert b"score" in risk.content
+
+
+def test_a_head_is_answered_with_the_headers_of_get(service: httpx.Client) -> None:
+    for address in ("/healthz", "/", "/api/layers", "/api/exports/bridges.geojson", "/assets/style.css"):
+        head, got = service.head(address), service.get(address)
+        assert (head.status_code, head.content) == (200, b"")
+        assert head.headers["content-type"] == got.headers["content-type"]
+
+
+def test_a_method_that_is_not_taken_is_told_those_that_are(service: httpx.Client) -> None:
+    answer = service.post("/api/layers")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET")
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_a_parameter_given_twice_is_refused_and_not_half_heard(service: httpx.Client) -> None:
+    for address in ("/api/statistics/bridges?group=grade&group=kind", "/maps/status?area=350104&area=350104101"):
+        answer = service.get(address)
+        assert (answer.status_code, "逗号" in answer.json()["detail"]) == (400, True)
+
+
+def test_a_code_may_hold_any_character(own_sample: Database) -> None:
+    for code in ("闽A/001", "50%", "a b?c#d", "Ü'\"<b>\\"):
+        with own_sample.transaction() as connection:
+            connection.execute(
+                text("UPDATE bridges SET code = :code WHERE id = (SELECT min(id) FROM bridges)"), {"code": code}
+            )
+            connection.execute(
+                text("UPDATE rivers SET code = :code WHERE id = (SELECT min(id) FROM rivers)"), {"code": code}
+            )
+        for root in serving(own_sample, Settings()):
+            quoted = quote(code, safe="")
+            assert httpx.get(f"{root}/api/layers/bridges/features/{quoted}").json()["id"] == code
+            assert httpx.get(f"{root}/api/risk/bridges/{quoted}").json()["code"] == code
+            assert httpx.get(f"{root}/api/along/rivers/{quoted}").json()["line"]["code"] == code
+            assert httpx.get(f"{root}/maps/along", params={"code": code}).is_success
+
+
+def test_an_export_that_fails_at_once_is_a_problem_document(service: httpx.Client) -> None:
+    answer = service.get("/api/exports/bridges.geojson", params={"filter": "built_year * 1e308 * 1e308 > 1"})
+    assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
+
+
+def test_readers_that_stall_keep_nobody_from_the_service(own_sample: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gis_service.api.exports.STALLED_SECONDS", 6.0)
+    with own_sample.transaction() as connection:
+        connection.execute(text("UPDATE heritage_buildings SET extra = jsonb_build_object('k', repeat('好', 500000))"))
+    for root in serving(own_sample, Settings()):
+        with ExitStack() as stack, httpx.Client(base_url=root, timeout=10) as client:
+            address = ("127.0.0.1", int(root.rpartition(":")[2]))
+            stalled = [stack.enter_context(socket.create_connection(address, timeout=20)) for _ in range(20)]
+            for reader in stalled:
+                reader.sendall(b"GET /api/exports/heritage_buildings.geojson HTTP/1.1\r\nHost: test\r\n\r\n")
+            for _ in range(30):
+                assert client.get("/healthz", timeout=1).is_success
+                assert client.get("/api/layers").is_success
+            assert sum(b" 503 " in reader.recv(20) for reader in stalled) == 16
+            assert client.get("/api/exports/bridges.geojson").is_success  # the others are given up by now
+
+
+def test_openapi_says_what_a_problem_looks_like(service: httpx.Client) -> None:
+    for path, methods in service.get("/openapi.json").json()["paths"].items():
+        responses = methods["get"]["responses"]
+        assert {"400", "404", "503"} <= responses.keys(), path
+        assert "422" not in responses, path  # FastAPI's own, which is never sent
+        assert "application/problem+json" in responses["404"]["content"]

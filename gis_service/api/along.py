@@ -42,7 +42,7 @@ _EXAMPLE = {
 
 
 @router.get(
-    "/api/along/{layer}/{code}",
+    "/api/along/{layer}/{code:path}",
     response_class=Response,
     responses={200: {"content": {GEOJSON: {"example": _EXAMPLE}}}},
 )

@@ -25,7 +25,8 @@ from gis_service.api import (
     statistics,
     tiles,
 )
-from gis_service.api.deps import known_parameters, without_nul
+from gis_service.api.deps import known_parameters, well_formed
+from gis_service.api.head import Head
 from gis_service.database import Database
 from gis_service.settings import Settings
 
@@ -52,7 +53,8 @@ def create_app(database: Database, settings: Settings) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,
-        dependencies=[Depends(without_nul)],
+        dependencies=[Depends(well_formed)],
+        responses=problems.RESPONSES,
     )
     app.state.database, app.state.settings = database, settings
     problems.install(app)
@@ -65,4 +67,5 @@ def create_app(database: Database, settings: Settings) -> FastAPI:
     app.mount("/assets/vendor", StaticFiles(directory=str(web / "vendor"), check_dir=False), name="vendor")
     app.mount("/assets", StaticFiles(directory=str(web / "static")), name="assets")
     app.add_middleware(GZipMiddleware, minimum_size=1000)
+    app.add_middleware(Head)
     return app

@@ -118,8 +118,8 @@ FilterQuery = Annotated[
 ]
 
 
-def without_nul(request: Request) -> None:
-    """Refuse an address with the character NUL, which no text of the database can hold.
+async def well_formed(request: Request) -> None:
+    """Refuse an address with the character NUL, which no text of the database can hold, or with a parameter twice.
 
     Raises
     ------
@@ -128,6 +128,13 @@ def without_nul(request: Request) -> None:
     """
     if any("\0" in text for text in (request.url.path, *request.query_params.values(), request.scope["path"])):
         raise UsageError("地址中不能有空字符。", "An address cannot hold the character NUL.")
+    for name in request.query_params:
+        if len(request.query_params.getlist(name)) > 1:
+            raise UsageError(
+                f"参数 {name} 给了不止一次；多个值请用逗号分隔。",
+                f"The parameter {name!r} is given more than once; separate several values by commas.",
+                parameter=name,
+            )
 
 
 def known_parameters(request: Request) -> None:

@@ -56,7 +56,7 @@ def list_features(
 
 
 @router.get(
-    "/api/layers/{layer}/features/{code}",
+    "/api/layers/{layer}/features/{code:path}",
     response_class=Response,
     responses={200: {"content": {GEOJSON: {"example": FEATURE}}}},
 )

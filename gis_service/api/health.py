@@ -11,8 +11,8 @@ router = APIRouter(tags=["health"])
 
 
 @router.get("/healthz")
-def live() -> dict[str, str]:
-    """Say that the process lives."""
+async def live() -> dict[str, str]:
+    """Say that the process lives, also while all its threads are busy."""
     return {"status": "ok"}
 
 

@@ -19,6 +19,32 @@ from gis_service.api.pages import render
 from gis_service.errors import DatabaseError, GisError, UsageError
 from layers import Label
 
+_DOCUMENT: dict[str, Any] = {
+    "schema": {
+        "type": "object",
+        "required": ["type", "title", "status", "detail", "instance"],
+        "properties": {
+            "type": {"type": "string", "description": "Where the kind of problem is explained."},
+            "title": {"type": "string"},
+            "status": {"type": "integer"},
+            "detail": {"type": "string", "description": "What is wrong, by its name."},
+            "instance": {"type": "string"},
+            "allowed": {"type": "array", "items": {"type": "string"}, "description": "What can be asked for instead."},
+        },
+    }
+}
+_MEANINGS: dict[int | str, str] = {
+    400: "The request is not understood, e.g. a filter that does not parse or a number out of range.",
+    404: "Something named is not there: a layer, an area, a field, a feature, a map.",
+    "4XX": "Another fault of the request, e.g. a method that the address does not take.",
+    503: "The database is away, busy, or not of this version.",
+}
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    status: {"description": meaning, "content": {"application/problem+json": _DOCUMENT}}
+    for status, meaning in _MEANINGS.items()
+}
+"""What every address may answer beside its own, for the OpenAPI document."""
+
 log = logging.getLogger(__name__)
 
 _HTTP = {
@@ -66,7 +92,9 @@ def _of_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     phrase = HTTPStatus(error.status_code).phrase
     title, detail = _HTTP.get(error.status_code, (Label(phrase, phrase), Label(str(error.detail), str(error.detail))))
-    return _answer(request, error.status_code, "about:blank", title, detail)
+    answer = _answer(request, error.status_code, "about:blank", title, detail)
+    answer.headers.update(error.headers or {})  # Allow: the methods that there are
+    return answer
 
 
 def _of_a_value(request: Request, error: Exception) -> Response:

@@ -73,7 +73,7 @@ def get_risk_features(
     return Response(head[:-1] + b',"features":[' + features + b"]}", media_type=GEOJSON)
 
 
-@router.get("/api/risk/{layer}/{code}", responses={200: {"content": {"application/json": {"example": _SCORE}}}})
+@router.get("/api/risk/{layer}/{code:path}", responses={200: {"content": {"application/json": {"example": _SCORE}}}})
 def get_risk(
     connection: ConnectionDep, layer: LayerDep, code: str, today: AsOfDep, language: LanguageDep
 ) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from threading import BoundedSemaphore
 
 from psycopg2 import ProgrammingError
 from psycopg2.extensions import QuotedString
@@ -22,6 +23,8 @@ __all__ = ["Database", "District"]
 # Measured on two million points: a generic plan does not know the size of a box (253 ms instead of 1.4), and starting
 # parallel workers costs a small request more than it saves.
 _SERVING = "-c plan_cache_mode=force_custom_plan -c max_parallel_workers_per_gather=0 -c jit=off"
+_PATIENCE = 5.0
+"""Seconds that a request waits for a connection while others have them all; then it is told to come again."""
 
 
 class Database:
@@ -38,6 +41,7 @@ class Database:
             pool_size=settings.pool_size,
             max_overflow=0,
             pool_pre_ping=True,
+            pool_timeout=_PATIENCE,
             connect_args={
                 "options": f'-c search_path="{self.schema}",public {_SERVING}',
                 "application_name": "gis_service",
@@ -45,6 +49,7 @@ class Database:
             },
         )
         event.listen(self.engine, "connect", _warm)
+        self._streams = BoundedSemaphore(max(1, settings.pool_size // 2))
 
     @contextmanager
     def transaction(self, user: str = "") -> Iterator[Connection]:
@@ -61,6 +66,25 @@ class Database:
         with self._connected() as connection, connection.begin():
             connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             yield connection
+
+    @contextmanager
+    def streaming(self) -> Iterator[Connection]:
+        """Yield a connection as `reading` does, to be held as long as somebody reads; half of all stay for the rest.
+
+        Raises
+        ------
+        DatabaseError
+            Where too many are held so already.
+        """
+        if not self._streams.acquire(timeout=_PATIENCE):
+            raise DatabaseError(
+                "正在进行的导出过多，请稍后重试。", "Too many exports are under way. Try again shortly."
+            )
+        try:
+            with self.reading() as connection:
+                yield connection
+        finally:
+            self._streams.release()
 
     def district(self, connection: Connection) -> District:
         """Return the district's name, clock and metric CRS."""
