@@ -14,7 +14,7 @@ from sqlalchemy import Connection, text
 
 from gis_service.errors import UnknownName, UnknownValue
 from gis_service.features import DECIMALS
-from gis_service.lines import Line
+from gis_service.lines import Line, placed
 from layers import STORED_SRID, Label, Layer, Role, ledger, own_columns, registry
 
 MOST_METRES = 20_000
@@ -73,7 +73,8 @@ def along(connection: Connection, line: Line, targets: Sequence[type[Layer]], wi
         "line_layer": line.layer.__tablename__,
         "line_code": line.code,
     }
-    rows = connection.execute(text(f"{_ROUTES} {union} ORDER BY 1, 2, 3"), parameters).all()
+    with placed(line.code, line.srid):
+        rows = connection.execute(text(f"{_ROUTES} {union} ORDER BY 1, 2, 3"), parameters).all()
     counts = {target.__tablename__: 0 for target in targets}
     for row in rows:
         counts[row.layer] += 1
@@ -101,11 +102,18 @@ def find_targets(names: Sequence[str], line_layer: type[Layer]) -> list[type[Lay
 _ROUTES = f"""
 WITH route AS MATERIALIZED (
     SELECT part, shape, ST_Length(shape) AS metres,
-        ST_Envelope(ST_Transform(ST_Buffer(shape, CAST(:within AS float) * 1.01 + 1), {STORED_SRID})) AS box
+        CASE
+            WHEN ST_XMax(near) - ST_XMin(near) > 180  -- it lies on both sides of the 180th meridian
+                THEN ST_MakeEnvelope(-180, ST_YMin(near), 180, ST_YMax(near), {STORED_SRID})
+            ELSE ST_Envelope(near)
+        END AS box
     FROM (
         SELECT ordinality AS part, ST_SetSRID(CAST(wkb AS geometry), :srid) AS shape
         FROM unnest(CAST(:parts AS text[])) WITH ORDINALITY AS given (wkb, ordinality)
     ) given
+    CROSS JOIN LATERAL (
+        SELECT ST_Transform(ST_Buffer(shape, CAST(:within AS float) * 1.01 + 1), {STORED_SRID}) AS near OFFSET 0
+    ) around
 )
 """
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
 import shapely
 from shapely import LineString, MultiLineString
 from sqlalchemy import Connection, func, select
+from sqlalchemy.exc import InternalError
 
 from gis_service.errors import UsageError
 from gis_service.features import unknown_feature
@@ -16,6 +18,8 @@ from layers import Layer, registry
 
 _SNAP = 0.05
 """Ends of lines this near (metres) meet."""
+_TOLERANCE = 0.05
+"""How far metres of the metric CRS may be from true ones; they are where a line lies many zones away."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,29 @@ class Line:
     parts: tuple[LineString, ...]
 
 
+@contextmanager
+def placed(code: str, srid: int) -> Iterator[None]:
+    """Say so where a line, or what is linked to it, lies too far away for the metric CRS.
+
+    Raises
+    ------
+    UsageError
+        Where PostGIS cannot bring a geometry there.
+    """
+    try:
+        yield
+    except InternalError as error:
+        raise _outside(code, srid) from error
+
+
+def _outside(code: str, srid: int) -> UsageError:
+    return UsageError(
+        f"{code} 或与其关联的记录超出米制坐标系 EPSG:{srid} 的范围；请检查其位置，或设置 GIS_METRIC_SRID。",
+        f"{code}, or a record linked to it, lies outside the metric CRS EPSG:{srid}; check where it lies, "
+        "or set GIS_METRIC_SRID.",
+    )
+
+
 def find_line(connection: Connection, layer: type[Layer], code: str, srid: int) -> Line:
     """Read a line feature and cut it into parts.
 
@@ -43,25 +70,28 @@ def find_line(connection: Connection, layer: type[Layer], code: str, srid: int) 
     UnknownName
         Where there is no such feature.
     UsageError
-        Where the layer, or this feature, is no line.
+        Where the layer, or this feature, is no line, or it lies outside the metric CRS.
     """
     lines = [name for name, other in registry().items() if "MultiLineString" in other.geometry]
     if layer.__tablename__ not in lines:
         raise UsageError(f"{layer.title.zh}不是线图层。", f"{layer.title.en} are no lines.", allowed=lines)
     table = layer.__table__
-    row = connection.execute(
-        select(
-            table.c.name,
-            func.ST_AsBinary(func.ST_Transform(table.c.geom, srid)).label("shape"),
-            func.ST_Length(func.geography(table.c.geom)).label("length"),
-        ).where(table.c.code == code)
-    ).first()
+    query = select(
+        table.c.name,
+        func.ST_AsBinary(func.ST_Transform(table.c.geom, srid)).label("shape"),
+        func.ST_Length(func.geography(table.c.geom)).label("length"),
+    ).where(table.c.code == code)
+    with placed(code, srid):
+        row = connection.execute(query).first()
     if row is None:
         raise unknown_feature(connection, layer, code)
     shape = shapely.from_wkb(bytes(row.shape))
     if not isinstance(shape, MultiLineString) or shape.length == 0:
         raise UsageError(f"{code} 不是线，没有桩号。", f"{code} is no line and has no chainage.")
-    return Line(layer, code, row.name, row.length, srid, row.length / shape.length, _parts(shape))
+    scale = row.length / shape.length
+    if abs(scale - 1) > _TOLERANCE:
+        raise _outside(code, srid)
+    return Line(layer, code, row.name, row.length, srid, scale, _parts(shape))
 
 
 def _parts(shape: MultiLineString) -> tuple[LineString, ...]:

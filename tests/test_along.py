@@ -201,3 +201,44 @@ def test_what_is_not_there_or_no_line_is_refused_by_name(sample_district: Databa
             find_targets(["hazard"], RIVERS)
         with pytest.raises(UnknownValue, match="-1"):
             along(connection, find_line(connection, RIVERS, "HD-001", SRID), [], -1)
+
+
+@pytest.mark.parametrize("shape", ["(30 0, 30.1 0)", "(60 26, 60.1 26)"])
+def test_a_line_too_far_away_for_the_metric_crs_is_refused(shape: str, empty_district: Database) -> None:
+    with empty_district.transaction() as connection:
+        geometry = f"ST_GeomFromText('MULTILINESTRING({shape})', 4490)"
+        connection.exec_driver_sql(f"INSERT INTO rivers (code, geom) VALUES ('far', {geometry})")
+        with pytest.raises(UsageError, match=r"far.*EPSG:4549"):
+            find_line(connection, RIVERS, "far", SRID)
+
+
+def test_a_linked_record_too_far_away_for_the_metric_crs_is_said_so(empty_district: Database) -> None:
+    with empty_district.transaction() as connection:
+        _river(connection, [(0, 0), (1000, 0)])
+        connection.exec_driver_sql(
+            "INSERT INTO hazards (code, geom, subject_layer, subject_code) "
+            "VALUES ('far', ST_GeomFromText('POINT(30 0)', 4490), 'rivers', 'R')"
+        )
+        with pytest.raises(UsageError, match="linked"):
+            _hits(connection, 100)
+
+
+def test_a_district_on_the_180th_meridian_is_measured_in_its_own_zone(empty_district: Database) -> None:
+    with empty_district.transaction() as connection:
+        for code, west in (("W", 179.6), ("E", -180)):
+            box = f"ST_Multi(ST_MakeEnvelope({west}, -17, {west + 0.4}, -16, 4490))"
+            connection.exec_driver_sql(f"INSERT INTO areas (code, name, geom) VALUES ('{code}', '{code}', {box})")
+        lines = "MULTILINESTRING((179.99 -16.5, 180 -16.5), (-180 -16.5, -179.99 -16.5))"
+        connection.exec_driver_sql(
+            f"INSERT INTO rivers (code, geom) VALUES ('R', ST_GeomFromText('{lines}', 4490));"
+            "INSERT INTO hazards (code, geom) VALUES ('H', ST_GeomFromText('POINT(-179.995 -16.501)', 4490))"
+        )
+        srid = empty_district.district(connection).metres()
+        assert srid in (32760, 32701)
+        line = find_line(connection, RIVERS, "R", srid)
+        (hit,) = orjson.loads(along(connection, line, find_targets(("hazards",), RIVERS), 200).document())["features"]
+    geod = Geod(ellps="GRS80")
+    assert len(line.parts) == 1
+    assert hit["properties"]["distance_m"] == pytest.approx(geod.inv(-179.995, -16.501, -179.995, -16.5)[2], rel=1e-3)
+    assert hit["properties"]["chainage_m"] == pytest.approx(geod.inv(179.99, -16.5, -179.995, -16.5)[2], rel=1e-3)
+    assert hit["properties"]["side"] == "right"

@@ -102,3 +102,11 @@ def test_a_geopackage_that_breaks_off_is_refused(tmp_path: Path) -> None:
     broken.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     with pytest.raises(UnreadableSource, match=r"broken\.gpkg"), open_source(broken) as source:
         list(source.batches())
+
+
+def test_a_column_may_bear_the_name_that_gdal_gives_the_geometry(tmp_path: Path) -> None:
+    path = written(tmp_path / "a.geojson", collection(wkb_geometry="0101", name="a"))
+    with open_source(path) as source:
+        (row,) = next(source.batches()).to_pylist()
+    assert (row["wkb_geometry"], row["name"]) == ("0101", "a")
+    assert isinstance(row[source.geometry], bytes)

@@ -88,9 +88,15 @@ def describe(connection: Connection, district: District) -> None:
 
 
 def _srid_of_areas(connection: Connection) -> int | None:
-    extent = func.ST_Extent(with_role(Role.AREAS).geom)
-    found = connection.execute(select(func.ST_X(func.ST_Centroid(extent)), func.ST_Y(func.ST_Centroid(extent)))).one()
-    return None if found[0] is None else metric_srid_at(found[0], found[1])
+    geom = with_role(Role.AREAS).geom
+    # a district on the 180th meridian is narrow only where longitudes run from 0 to 360
+    extents = [func.ST_Extent(geom), func.ST_Extent(func.ST_ShiftLongitude(geom))]
+    edges = [getattr(func, f"ST_{edge}")(e) for e in extents for edge in ("XMin", "XMax")]
+    found = connection.execute(select(*edges, func.ST_YMin(extents[0]), func.ST_YMax(extents[0]))).one()
+    if found[0] is None:
+        return None
+    west, east = min(found[0:2], found[2:4], key=lambda edge: edge[1] - edge[0])
+    return metric_srid_at(((west + east) / 2 + 180) % 360 - 180, (found[4] + found[5]) / 2)
 
 
 def metric_srid_at(longitude: float, latitude: float) -> int:

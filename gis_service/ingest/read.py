@@ -33,6 +33,7 @@ class Source:
     geometry: str | None
     rows: int | None
     _reader: pa.RecordBatchReader
+    _names: list[str]
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Stream the rows in the file's order, some ten thousands at a time.
@@ -45,7 +46,7 @@ class Source:
         while True:
             with _readable(self.path):
                 try:
-                    batch = self._reader.read_next_batch()
+                    batch = self._reader.read_next_batch().rename_columns(self._names)
                     batch.validate(full=True)
                 except StopIteration:
                     return
@@ -82,7 +83,11 @@ def open_source(path: Path, layer: str | None = None) -> Iterator[Source]:
             about, reader = stack.enter_context(opened)
         columns = tuple(str(name) for name in about["fields"])
         known = rows if rows is not None and rows >= 0 else None
-        yield Source(path, about["crs"], columns, _geometry_column(reader.schema), known, reader)
+        names, at = list(reader.schema.names), _geometry_column(reader.schema)
+        if at is not None:
+            while names.count(names[at]) > 1:  # a column of the file bears the name that GDAL gives the geometry
+                names[at] += "_"
+        yield Source(path, about["crs"], columns, None if at is None else names[at], known, reader, names)
 
 
 def _choose(path: Path, found: dict[str, Any], layer: str | None) -> str:
@@ -102,11 +107,11 @@ def _choose(path: Path, found: dict[str, Any], layer: str | None) -> str:
     return spatial[0]
 
 
-def _geometry_column(schema: pa.Schema) -> str | None:
+def _geometry_column(schema: pa.Schema) -> int | None:
     """Find the column that GDAL marks as WKB."""
-    for field in schema:
+    for index, field in enumerate(schema):
         if b"wkb" in (field.metadata or {}).get(b"ARROW:extension:name", b""):
-            return str(field.name)
+            return index
     return None
 
 
