@@ -171,3 +171,35 @@ def test_the_service_starts_on_a_free_port_and_ends_in_order(
     assert f"http://127.0.0.1:{port}/maps/risk" in printed
     assert "Traceback" not in printed
     assert cluster.status().running, "another's database is not ours to stop"
+
+
+@pytest.mark.parametrize("words", [("layers",), ("stats", "rivers", "--json"), ("stats", "river")])
+def test_output_that_cannot_be_written_is_one_line_and_no_trace(
+    words: tuple[str, ...], environment: dict[str, str]
+) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*GIS, *words], env=environment, stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode != 0
+    assert "Traceback" not in done.stderr
+
+
+def test_a_terminal_without_chinese_gets_what_it_can_show(environment: dict[str, str]) -> None:
+    assert "rivers" in gis(environment | {"PYTHONIOENCODING": "ascii"}, "layers").stdout
+
+
+def test_a_home_that_cannot_be_used_is_said_so(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = gis(os.environ | {"GIS_HOME": str(tmp_path / "file"), "GIS_LANGUAGE": "en"}, "db", "start", expect=1)
+    assert str(tmp_path / "file") in done.stderr
+
+
+def test_a_database_that_breaks_off_while_rows_are_copied_is_said_so(own_sample: Database) -> None:
+    with own_sample.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE rivers ADD CONSTRAINT full_disk CHECK (false) NOT VALID")
+    url = own_sample.engine.url.render_as_string(hide_password=False)
+    environment = os.environ | {"GIS_DATABASE_URL": url, "GIS_LANGUAGE": "en"}
+    assert "full_disk" in gis(environment, "sample", "load", "--replace", expect=5).stderr
+    with own_sample.reading() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM rivers").scalar_one() == 55

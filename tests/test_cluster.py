@@ -341,3 +341,15 @@ def test_the_server_runs_with_the_machines_settings(database_url: sa.URL) -> Non
     expected = tuned(Machine.here(Path("/")), durable=False)
     for name in ("work_mem", "effective_cache_size", "random_page_cost", "jit", "fsync"):
         assert ask(database_url, f"SHOW {name}") == expected[name]
+
+
+def test_a_full_disk_keeps_nobody_from_stopping(open_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = Cluster(open_folder / "full disk", durable=False)
+    cluster.start()
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("gis_service.database.home.ClusterHome.remember", full)
+    cluster.stop()
+    assert not cluster.status().running

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from types import FrameType
 from typing import Any, ClassVar
 
+import psycopg2
 import typer
 from sqlalchemy.exc import DBAPIError
 from typer.core import TyperGroup
@@ -69,9 +70,14 @@ def main() -> None:
         app()
     except GisError as error:
         _fail(error)
-    except DBAPIError as error:
+    except (DBAPIError, psycopg2.Error) as error:  # COPY runs on the driver itself
         log.debug("the database failed", exc_info=error)
-        _fail(DatabaseError("数据库操作失败，请检查数据库日志。", "The database failed; see its log."))
+        reason = str(error.orig if isinstance(error, DBAPIError) else error).partition("\n")[0]
+        _fail(DatabaseError(f"数据库操作失败：{reason}", f"The database failed: {reason}"))
+    except BrokenPipeError:
+        sys.exit(1)  # who reads has had enough
+    except OSError as error:
+        _fail(GisError(f"操作系统报错：{error}。", f"The operating system refused: {error}."))
     except KeyboardInterrupt:
         sys.exit(130)
 

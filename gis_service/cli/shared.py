@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import date
+from io import TextIOWrapper
 from typing import Annotated, Any
 
 import orjson
@@ -26,6 +27,12 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs inst
 Area = Annotated[str, typer.Option(help="Code of an area: only what lies in it.")]
 Filter = Annotated[str, typer.Option(help="CQL2 text on the layer's fields, e.g. \"status = '正常'\".")]
 AsOf = Annotated[str, typer.Option(help="The day (YYYY-MM-DD) to judge for; by default the district's day.")]
+
+for _stream in (sys.stdout, sys.stderr):
+    if isinstance(_stream, TextIOWrapper):  # what the terminal's encoding lacks becomes a question mark
+        _stream.reconfigure(errors="replace")
+if sys.stdout is None:  # closed by the caller
+    sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - for as long as the program runs
 
 # a program that reads the table gets it whole, whatever the width of its terminal
 out = Console(soft_wrap=True, highlight=False, width=None if sys.stdout.isatty() else 200)

@@ -10,7 +10,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -214,7 +214,8 @@ class Cluster:
 
     def _shut_down(self) -> None:
         home = self._home
-        home.remember(keep=False)
+        with suppress(OSError):  # a full disk keeps nobody from stopping
+            home.remember(keep=False)
         if self._is_ready():
             account = self._account()
             programs = find_programs(account, int((home.data / "PG_VERSION").read_text()))
