@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -332,3 +333,23 @@ def test_a_summary_says_what_became_of_each_column(database: Database, tmp_path:
 def test_a_refusal_speaks_both_languages(database: Database, tmp_path: Path) -> None:
     (refusal,) = import_file(database, geojson(tmp_path / "a.geojson", {"bci": 101}), BRIDGES).refused
     assert refusal.reason == Label("应在 0 至 100 之间", "must be between 0 and 100")
+
+
+def test_an_import_waits_for_areas_that_are_being_changed(own_sample: Database, tmp_path: Path) -> None:
+    path = tmp_path / "a.geojson"
+    feature = {"type": "Feature", "properties": {"code": "NEW"}, "geometry": {"type": "Point"}}
+    with own_sample.reading() as connection:
+        place = "SELECT ST_X(p), ST_Y(p), code FROM areas, ST_PointOnSurface(geom) p WHERE leaf ORDER BY code LIMIT 1"
+        x, y, code = connection.exec_driver_sql(place).one()
+    feature["geometry"] = {"type": "Point", "coordinates": [x, y]}
+    path.write_bytes(orjson.dumps({"type": "FeatureCollection", "features": [feature]}))
+    with ThreadPoolExecutor() as pool:
+        with own_sample.transaction() as connection:
+            connection.exec_driver_sql("DELETE FROM areas WHERE code = %s", (code,))
+            imported = pool.submit(import_file, own_sample, path, BRIDGES)
+            wait([imported], timeout=1)
+            assert not imported.done()
+        assert imported.result(timeout=30).inserted == 1
+    with own_sample.reading() as connection:
+        found = connection.exec_driver_sql("SELECT area_code FROM bridges WHERE code = 'NEW'").scalar_one()
+    assert found != code
