@@ -6,18 +6,16 @@ Its outline, rivers and places only look like a district between two arms of a r
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
-from typing import Any
 
 import geopandas as gpd
-import pandas as pd
 
-from layers import Label, registry
-from sample import areas, bridges, density, gas_stations, hazards, heritage, projects, rivers
+from layers import Label
+from sample import density, frames
 from sample.days import CLOCK
-from sample.plane import METRIC_SRID, STORED_SRID
+from sample.history import Change, year
+from sample.plane import METRIC_SRID
 
-__all__ = ["DISTRICT", "District", "records"]
+__all__ = ["DISTRICT", "Change", "District", "records", "year"]
 
 
 @dataclass(frozen=True)
@@ -48,35 +46,8 @@ def records(scale: int = 1) -> Iterator[tuple[str, gpd.GeoDataFrame]]:
     """
     if scale < 1:
         raise ValueError(f"the sample's scale is a whole number of at least 1, not {scale}")
-    frames = _frames()
-    for layer, frame in frames.items():
-        yield layer, frame.copy()
+    originals = {layer: frames.frame(layer, rows) for layer, rows in frames.rows().items()}
+    for layer, original in originals.items():
+        yield layer, original.copy()
         if scale > 1:
-            yield from ((layer, copied) for copied in density.copies(layer, frames, scale))
-
-
-@cache
-def _frames() -> dict[str, gpd.GeoDataFrame]:
-    rows: dict[str, list[dict[str, Any]]] = {
-        "areas": areas.records(),
-        "rivers": rivers.records(),
-        "bridges": bridges.records(),
-        "gas_stations": gas_stations.records(),
-        "heritage_buildings": heritage.records(),
-        "project_sites": projects.records(),
-    }
-    rows["hazards"] = hazards.records(rows)
-    return {layer: _frame(layer, records) for layer, records in rows.items()}
-
-
-def _frame(layer: str, rows: list[dict[str, Any]]) -> gpd.GeoDataFrame:
-    fields = registry()[layer].writable()
-    unknown = {column for row in rows for column in row} - {*fields, "geom"}
-    if unknown:
-        raise KeyError(f"the layer {layer} has no columns {sorted(unknown)}")
-    columns: dict[str, Any] = {
-        name: pd.Series([row.get(name) for row in rows], dtype=float if field.kind in ("number", "money") else object)
-        for name, field in fields.items()
-    }
-    columns["geom"] = gpd.GeoSeries([row["geom"] for row in rows], crs=STORED_SRID)
-    return gpd.GeoDataFrame(columns, geometry="geom")
+            yield from ((layer, copied) for copied in density.copies(layer, originals, scale))

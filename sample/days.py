@@ -2,7 +2,7 @@
 
 from datetime import date, timedelta
 
-from sample.plane import Random
+from sample.plane import Random, seeded
 
 CLOCK = date(2023, 10, 31)
 YEAR_START = date(2023, 1, 1)
@@ -28,3 +28,15 @@ def inspected(rng: Random, every: int, *, late: float = 0.1, never: float = 0.0)
         return None
     days = every * ((1.05 + 0.95 * rng.random()) if chance < never + late else (0.05 + 0.9 * rng.random()))
     return max(ago(days), date(2023, 1, 3))
+
+
+def rounds(group: str, every: int, last: date | None) -> list[date]:
+    """Return the days of a group's inspections before the last one: every so many days, from before the year on.
+
+    All that belong to a group are inspected on the same days. Nothing that has never been inspected has rounds.
+    """
+    if last is None:
+        return []
+    first = YEAR_START - timedelta(days=1 + int(every * seeded(f"rounds {group}").random()))
+    count = max((last - first).days - every // 3, 0) // every + 1
+    return [first + timedelta(days=every * i) for i in range(count)]

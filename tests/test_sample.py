@@ -19,6 +19,7 @@ from pyproj import Geod
 
 import sample
 from layers import Figure, Layer, Ratio, Sum, registry
+from sample import frames
 
 CLOCK = date(2023, 10, 31)
 LAYERS = ("areas", "rivers", "bridges", "gas_stations", "heritage_buildings", "project_sites", "hazards")
@@ -353,7 +354,7 @@ def test_inspections_are_of_this_year(district: dict[str, gpd.GeoDataFrame], col
 
 
 def test_the_sample_is_the_same_at_every_run(district: dict[str, gpd.GeoDataFrame]) -> None:
-    sample._frames.cache_clear()  # noqa: SLF001 - what is kept in memory would prove nothing
+    frames.rows.cache_clear()  # what is kept in memory would prove nothing
     for layer, frame in sample.records():
         pd.testing.assert_frame_equal(pd.DataFrame(frame.drop(columns="geom")), district[layer].drop(columns="geom"))
         assert (frame.geom.to_wkb() == district[layer].geom.to_wkb()).all()
