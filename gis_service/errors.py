@@ -5,6 +5,7 @@ GisError                       HTTP  exit
 |  +- FilterError               400    2   a filter that does not parse or names what is not there
 |  +- UnknownName               404    3   a layer, area, field, feature, river, map ... that is not there
 |  +- UnknownValue              400    2   a parameter's value that is not among the allowed ones
+|  +- OutOfOrder                409    2   a change that would hold from before the version that it follows
 +- SourceError                  422    4   a file that cannot be taken
 |  +- UnreadableSource                     cannot be opened or read
 |  +- CrsError                             no CRS, or one that is unknown
@@ -98,6 +99,12 @@ class UnknownValue(UsageError):
             allowed=allowed,
             parameter=parameter,
         )
+
+
+class OutOfOrder(UsageError):
+    """A change would hold from before the version that it follows."""
+
+    status, title = 409, Label("时间次序有误", "Out of order")
 
 
 class SourceError(GisError):

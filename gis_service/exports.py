@@ -9,6 +9,7 @@ import os
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
+from datetime import date
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -43,20 +44,24 @@ _ARROW = {
 
 
 def export_geojson(
-    database: Database, layer: type[Layer], *, where: ColumnElement[bool] | None = None
+    database: Database,
+    layer: type[Layer],
+    *,
+    where: ColumnElement[bool] | None = None,
+    as_of: date | None = None,
 ) -> Generator[bytes]:
     """Stream the layer as a GeoJSON FeatureCollection, one feature a line, in the order of ids.
 
     Memory does not grow with the layer. When the reader stops, so does the query. The collection says its name, title,
-    day, source and CRS, and at the end how many features it has.
+    day, source and CRS, and at the end how many features it has. `as_of` asks for the layer as it stood on a day.
 
     Raises
     ------
     FilterError
         Where `where` cannot be computed, e.g. divides by zero.
     """
-    with database.streaming() as connection:
-        head = _about(database, connection, layer)
+    with database.streaming(as_of) as connection:
+        head = _about(database, connection, layer, as_of)
         text = as_geojson(layer).where(true() if where is None else where).order_by(layer.id)
         query = text.with_only_columns(text.selected_columns.feature, maintain_column_froms=True)
         number, end = 0, b""
@@ -78,6 +83,7 @@ def export_file(
     path: Path | str,
     *,
     where: ColumnElement[bool] | None = None,
+    as_of: date | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> int:
     """Write the layer to a `.geojson` or `.gpkg` file and return how many features it holds.
@@ -101,19 +107,19 @@ def export_file(
         )
     with replacing(path) as unfinished:
         number = 0
-        for more in write(database, layer, unfinished, where):
+        for more in write(database, layer, unfinished, where, as_of):
             number += more
             if progress:
                 progress(number)
     return number
 
 
-def _about(database: Database, connection: Connection, layer: type[Layer]) -> dict[str, Any]:
+def _about(database: Database, connection: Connection, layer: type[Layer], as_of: date | None) -> dict[str, Any]:
     district = database.district(connection)
     return {
         "name": layer.__tablename__,
         "title": f"{layer.title.zh} {layer.title.en}",
-        "as_of": district.today,
+        "as_of": as_of or district.today,
         "source": f"{district.name.zh} {district.name.en}",
         "illustrative": district.illustrative,
         "crs_note": _CRS_NOTE,
@@ -171,9 +177,9 @@ def _literal_sql(connection: Connection, query: Select[Any]) -> str:
 
 
 def _write_geojson(
-    database: Database, layer: type[Layer], path: Path, where: ColumnElement[bool] | None
+    database: Database, layer: type[Layer], path: Path, where: ColumnElement[bool] | None, as_of: date | None
 ) -> Iterator[int]:
-    with path.open("wb") as file, closing(export_geojson(database, layer, where=where)) as chunks:
+    with path.open("wb") as file, closing(export_geojson(database, layer, where=where, as_of=as_of)) as chunks:
         file.write(next(chunks))
         for chunk in chunks:
             yield chunk.count(b"\n")
@@ -181,13 +187,13 @@ def _write_geojson(
 
 
 def _write_geopackage(
-    database: Database, layer: type[Layer], path: Path, where: ColumnElement[bool] | None
+    database: Database, layer: type[Layer], path: Path, where: ColumnElement[bool] | None, as_of: date | None
 ) -> Iterator[int]:
     """Write chunk by chunk; the columns bear the fields' Chinese names, the layer its own."""
     schema, columns = _schema(layer)
     query = select(*columns).where(true() if where is None else where).order_by(layer.id)
-    with database.reading() as connection:
-        about = _about(database, connection, layer)
+    with database.reading(as_of) as connection:
+        about = _about(database, connection, layer, as_of)
         options: dict[str, Any] = {
             "driver": "GPKG",
             "layer": layer.__tablename__,

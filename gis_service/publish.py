@@ -167,7 +167,7 @@ class _Publisher:
         hits = along(self.connection, line, find_targets(request.layers, layer), request.within)
         if self.saved:
             return _held(hits.features, hits.counts)
-        query = {"within": f"{request.within:g}", "layers": ",".join(request.layers)}
+        query = {"within": f"{request.within:g}", "layers": ",".join(request.layers)} | self._day()
         url = f"/api/along/{request.layer}/{quote(request.code, safe='')}"
         return Source(url=_url(url, query), counts=hits.counts, count=sum(hits.counts.values()))
 

@@ -107,7 +107,8 @@ class Layer(Base):
     """The base of every layer table: the columns that all have, and what a declaration must say.
 
     `geom` is in EPSG:4490, longitude first. `area_code` and `shares` are kept by the database: the area that holds the
-    feature, and the metres (lines) or square metres (polygons) of it in each area, "" for outside.
+    feature, and the metres (lines) or square metres (polygons) of it in each area, "" for outside. `version` holds from
+    `valid_from` on and was recorded at `updated_at`, by `updated_by`, for `reason`; the versions before are its history.
     """
 
     __abstract__ = True
@@ -121,7 +122,9 @@ class Layer(Base):
     measures: ClassVar[tuple[Sum | Ratio, ...]] = ()
     risk: ClassVar[Risk | None] = None
     figures: ClassVar[tuple[Figure, ...]] = ()
-    kept: ClassVar[tuple[str, ...]] = ("area_code", "shares", "version", "updated_at", "updated_by")
+    kept: ClassVar[tuple[str, ...]] = (
+        *("area_code", "shares", "version", "valid_from", "updated_at", "updated_by", "reason"),
+    )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True, sort_order=-9)
     code: Mapped[str] = mapped_column(
@@ -136,8 +139,10 @@ class Layer(Base):
     shares: Mapped[dict[str, float] | None] = mapped_column(JSONB, sort_order=90)
     extra: Mapped[dict[str, Any]] = mapped_column(JSONB, default=dict, server_default=sql("'{}'"), sort_order=91)
     version: Mapped[int] = mapped_column(Integer, default=1, server_default=sql("1"), sort_order=92)
-    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now(), sort_order=93)
-    updated_by: Mapped[str | None] = mapped_column(Text, sort_order=94)
+    valid_from: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now(), sort_order=93)
+    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now(), sort_order=94)
+    updated_by: Mapped[str | None] = mapped_column(Text, sort_order=95)
+    reason: Mapped[str | None] = mapped_column(Text, sort_order=96)
 
     @declared_attr.directive
     def __tablename__(cls) -> str:  # noqa: N805 - SQLAlchemy's declared_attr

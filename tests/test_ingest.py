@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
-import orjson
 import pandas as pd
 import pyogrio
 import pytest
@@ -56,7 +56,7 @@ def geojson(path: Path, *rows: dict[str, Any], shapes: list[Any] | None = None) 
         {"type": "Feature", "geometry": shape and shape.__geo_interface__, "properties": row}
         for row, shape in zip(rows, places, strict=True)
     ]
-    path.write_bytes(orjson.dumps({"type": "FeatureCollection", "features": features}))
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}, default=str), encoding="utf-8")
     return path
 
 

@@ -17,6 +17,7 @@ from gis_service.api import (
     exports,
     features,
     health,
+    history,
     layers,
     maps,
     problems,
@@ -59,7 +60,7 @@ def create_app(database: Database, settings: Settings) -> FastAPI:
     app.state.database, app.state.settings = database, settings
     problems.install(app)
     checked = [Depends(known_parameters)]
-    for resource in (layers, features, statistics, along, risk, exports, tiles, start):
+    for resource in (layers, features, history, statistics, along, risk, exports, tiles, start):
         app.include_router(resource.router, dependencies=checked)
     for resource in (maps, health, docs):
         app.include_router(resource.router)

@@ -30,9 +30,29 @@ def settings(request: Request) -> Settings:
     return found
 
 
-def reading(database: Annotated[Database, Depends(database)]) -> Iterator[Connection]:
-    """Yield a read-only connection that sees one state for the whole request."""
-    with database.reading() as connection:
+def as_of_given(
+    as_of: Annotated[
+        str | None,
+        Query(
+            description="A day (YYYY-MM-DD): the answer is of the records as they stood at its end, judged for it. "
+            "By default of the records as they are, judged for the district's day.",
+            examples=["2023-06-30"],
+        ),
+    ] = None,
+) -> date | None:
+    """Return the day that was asked for, if any."""
+    try:
+        return date.fromisoformat(as_of) if as_of else None
+    except ValueError as error:
+        raise UnknownValue("as_of", as_of or "", ["YYYY-MM-DD"]) from error
+
+
+AsOfGiven = Annotated[date | None, Depends(as_of_given)]
+
+
+def reading(database: Annotated[Database, Depends(database)], as_of: AsOfGiven) -> Iterator[Connection]:
+    """Yield a read-only connection that sees one state for the whole request: of now, or of the day asked for."""
+    with database.reading(as_of) as connection:
         yield connection
 
 
@@ -78,24 +98,9 @@ def language(
 LanguageDep = Annotated[Language, Depends(language)]
 
 
-def as_of(
-    district: DistrictDep,
-    as_of: Annotated[
-        str | None,
-        Query(
-            description="The day (YYYY-MM-DD) that overdue hazards, due inspections and risk are judged for. "
-            "By default the district's day.",
-            examples=["2023-10-31"],
-        ),
-    ] = None,
-) -> date:
+def as_of(district: DistrictDep, given: AsOfGiven) -> date:
     """Return the day that everything derived is judged for."""
-    if not as_of:
-        return district.today
-    try:
-        return date.fromisoformat(as_of)
-    except ValueError as error:
-        raise UnknownValue("as_of", as_of, ["YYYY-MM-DD"]) from error
+    return given or district.today
 
 
 AsOfDep = Annotated[date, Depends(as_of)]

@@ -11,7 +11,16 @@ from fastapi import APIRouter
 from fastapi.responses import Response, StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from gis_service.api.deps import AreaQuery, AsOfDep, ConnectionDep, DatabaseDep, FilterQuery, LanguageDep, LayerDep
+from gis_service.api.deps import (
+    AreaQuery,
+    AsOfDep,
+    AsOfGiven,
+    ConnectionDep,
+    DatabaseDep,
+    FilterQuery,
+    LanguageDep,
+    LayerDep,
+)
 from gis_service.api.features import GEOJSON
 from gis_service.exports import export_geojson
 from gis_service.features import selection
@@ -63,10 +72,11 @@ def export_layer(
     connection: ConnectionDep,
     layer: LayerDep,
     today: AsOfDep,
+    as_of: AsOfGiven,
     language: LanguageDep,  # noqa: ARG001 - accepted everywhere
     filter: FilterQuery = "",
     area: AreaQuery = "",
 ) -> Stream:
     """Return the whole layer, or what a filter or an area chooses of it, as a GeoJSON file. It starts at once."""
     clause = selection(connection, layer, today, filter=filter, area=area)
-    return Stream(export_geojson(database, layer, where=clause), f"{layer.__tablename__}.geojson")
+    return Stream(export_geojson(database, layer, where=clause, as_of=as_of), f"{layer.__tablename__}.geojson")

@@ -14,7 +14,7 @@ from gis_service.cli.shared import (
     AsOf,
     Filter,
     Json,
-    day,
+    asked,
     err,
     language,
     pairs,
@@ -87,13 +87,16 @@ def export(
 ) -> None:
     """Export a layer, or what a filter or an area chooses of it, to a file."""
     source = find_layer(layer)
-    with ready() as database, _progress() as progress:
+    with asked(as_of) as (database, connection, today), _progress() as progress:
         task = progress.add_task(file.name, total=None)
-        with database.reading() as connection:
-            today = day(as_of, database.district(connection).today)
-            clause = selection(connection, source, today, filter=filter, area=area)
+        clause = selection(connection, source, today, filter=filter, area=area)
         number = export_file(
-            database, source, file, where=clause, progress=lambda done: progress.update(task, completed=done)
+            database,
+            source,
+            file,
+            where=clause,
+            as_of=today if as_of else None,
+            progress=lambda done: progress.update(task, completed=done),
         )
     err.print(say(f"已写出 {number} 条记录：{file}", f"{number} features written: {file}"))
 
@@ -118,8 +121,7 @@ def map_(
             raise UnknownValue("--param", key, allowed)
     if lang not in ("", "zh", "en"):
         raise UnknownValue("--lang", lang, ["zh", "en"])
-    with ready() as database, database.reading() as connection:
-        today = day(as_of, database.district(connection).today)
+    with asked(as_of) as (_, connection, today):
         reader = Reader("en" if (lang or language()) == "en" else "zh", area, today)
         html = saved(connection, chosen, reader, given, settings())
     with replacing(file) as unfinished:

@@ -10,7 +10,7 @@ import typer
 
 from gis_service.along import along as along_
 from gis_service.along import find_targets
-from gis_service.cli.shared import Area, AsOf, Filter, Json, day, language, out, print_json, print_table, ready, say
+from gis_service.cli.shared import Area, AsOf, Filter, Json, asked, language, out, print_json, print_table, say
 from gis_service.dictionary import dictionary
 from gis_service.errors import UsageError
 from gis_service.features import counts, find_layer, listed
@@ -24,9 +24,9 @@ app = typer.Typer()
 
 
 @app.command()
-def layers(*, json: Json = False) -> None:
+def layers(as_of: AsOf = "", *, json: Json = False) -> None:
     """List the layers."""
-    with ready() as database, database.reading() as connection:
+    with asked(as_of) as (_, connection, _):
         held = counts(connection)
     found: list[dict[str, Any]] = [
         {
@@ -66,8 +66,8 @@ def stats(
 ) -> None:
     """Count, measure and sum a layer per area, in total, and outside every area."""
     question = Question(find_layer(layer), listed(group), listed(measure) or ("count",), filter, area)
-    with ready() as database, database.reading() as connection:
-        found = statistics(connection, question, day(as_of, database.district(connection).today))
+    with asked(as_of) as (_, connection, today):
+        found = statistics(connection, question, today)
     if json:
         print_json(found)
         return
@@ -88,8 +88,8 @@ def stats(
 @app.command()
 def figures(as_of: AsOf = "", *, json: Json = False) -> None:
     """Compute the figures of the yearly report from the records."""
-    with ready() as database, database.reading() as connection:
-        found = figures_(connection, day(as_of, database.district(connection).today))
+    with asked(as_of) as (_, connection, today):
+        found = figures_(connection, today)
     rows = [
         {
             "key": f["figure"].key,
@@ -115,12 +115,13 @@ def along(
     code: Annotated[str, typer.Argument(help="The line's code.")],
     within: Annotated[float, typer.Option(help="Metres from the line.")] = 200,
     layers: Annotated[str, typer.Option(help="Layers to look for, comma-separated; all by default.")] = "",
+    as_of: AsOf = "",
     *,
     json: Json = False,
 ) -> None:
     """List what lies within so many metres of a line, in chainage order."""
     line_layer = find_layer(layer)
-    with ready() as database, database.reading() as connection:
+    with asked(as_of) as (database, connection, _):
         line = find_line(connection, line_layer, code, database.district(connection).metres())
         found = along_(connection, line, find_targets(listed(layers), line_layer), within).document()
     if json:
@@ -145,8 +146,8 @@ def risk(
     """Give a feature's risk with its trace, or the risk levels of the areas."""
     if bool(layer) != bool(code):
         raise UsageError("请同时给出图层和编号，或都不给。", "Give a layer and a code, or neither.")
-    with ready() as database, database.reading() as connection:
-        current = model(connection, day(as_of, database.district(connection).today))
+    with asked(as_of) as (_, connection, today):
+        current = model(connection, today)
         if layer:
             found = explain(connection, find_layer(layer), code, current, language())
         else:

@@ -15,6 +15,7 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy import Connection
 
 from gis_service.database import Database
 from gis_service.database.opened import opened
@@ -26,7 +27,7 @@ from layers import Label, Language
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs instead of a table.")]
 Area = Annotated[str, typer.Option(help="Code of an area: only what lies in it.")]
 Filter = Annotated[str, typer.Option(help="CQL2 text on the layer's fields, e.g. \"status = '正常'\".")]
-AsOf = Annotated[str, typer.Option(help="The day (YYYY-MM-DD) to judge for; by default the district's day.")]
+AsOf = Annotated[str, typer.Option(help="A day (YYYY-MM-DD): the records as they stood at its end.")]
 
 for _stream in (sys.stdout, sys.stderr):
     if isinstance(_stream, TextIOWrapper):  # what the terminal's encoding lacks becomes a question mark
@@ -78,12 +79,15 @@ def ready() -> Iterator[Database]:
         yield database
 
 
-def day(text: str, today: date) -> date:
-    """Return the day that was given, else the district's."""
+@contextmanager
+def asked(as_of: str = "") -> Iterator[tuple[Database, Connection, date]]:
+    """Yield the database, a connection that reads it as it is or stood on a day, and the day to judge for."""
     try:
-        return date.fromisoformat(text) if text else today
+        given = date.fromisoformat(as_of) if as_of else None
     except ValueError as error:
-        raise UnknownValue("--as-of", text, ["YYYY-MM-DD"]) from error
+        raise UnknownValue("--as-of", as_of, ["YYYY-MM-DD"]) from error
+    with ready() as database, database.reading(given) as connection:
+        yield database, connection, given or database.district(connection).today
 
 
 def print_json(document: Any) -> None:  # noqa: ANN401 - anything that JSON can hold

@@ -14,7 +14,7 @@ from gis_service.errors import NotUpgraded
 from layers import Layer, Role, own_columns, registry, with_role
 
 
-def make(connection: Connection) -> None:
+def make(connection: Connection, schema: str) -> None:
     """Make functions, triggers and CHECKs of every layer, within the caller's transaction.
 
     Raises
@@ -22,7 +22,8 @@ def make(connection: Connection) -> None:
     NotUpgraded
         Where stored rows break a rule of the declarations, e.g. hold a term that a vocabulary has lost.
     """
-    layers = registry().values()
+    layers, past = registry().values(), past_of(schema)
+    _run(connection, f'CREATE SCHEMA IF NOT EXISTS "{past}"')
     areas = with_role(Role.AREAS)
     replacements = "".join(_sql("replace", table=layer.__tablename__) for layer in layers if layer is not areas)
     _run(connection, _sql("functions", areas=areas.__tablename__, replacements=replacements.strip()))
@@ -30,7 +31,29 @@ def make(connection: Connection) -> None:
         columns = ["code", "name", "extra", "geom", *(c.name for c in own_columns(layer))]
         _run(connection, _sql("layer", table=layer.__tablename__, columns=", ".join(columns)))
         _check(connection, layer)
+        _remember(connection, layer, past)
     _run(connection, _sql("areas", table=areas.__tablename__))
+
+
+def past_of(schema: str) -> str:
+    """Return the name of the schema in which a district's layers stand as they were."""
+    return f"{schema}_past"
+
+
+def _remember(connection: Connection, layer: type[Layer], past: str) -> None:
+    """Make the history of a layer, or let it follow the layer's new columns, and the view of its past."""
+    table = layer.__tablename__
+    types = {c.name: c.type.compile(connection.dialect) for c in layer.__table__.columns}
+    columns, add = list(types), f"ALTER TABLE {table}_history ADD COLUMN IF NOT EXISTS"
+    missing = "\n".join(f"{add} {name} {kind};" for name, kind in types.items())
+    names = {
+        "table": table,
+        "past": past,
+        "missing": missing,
+        "columns": ", ".join(columns),
+        "old": ", ".join(f"o.{name}" for name in columns),
+    }
+    _run(connection, _sql("history", **names))
 
 
 def _check(connection: Connection, layer: type[Layer]) -> None:

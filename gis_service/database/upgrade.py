@@ -28,7 +28,7 @@ def upgrade(database: Database) -> None:
         _extension(connection)
         connection.exec_driver_sql(f'CREATE SCHEMA IF NOT EXISTS "{database.schema}"')
         command.upgrade(_config(connection), "head")
-        objects.make(connection)
+        objects.make(connection, database.schema)
         _seed(connection, database)
 
 

@@ -89,7 +89,7 @@ def import_file(
     with open_source(path, source_layer) as source, _accepted(path):
         columns = match(layer, source.columns, fields)
         judge = Judge(layer, columns, Place(crs_of(path.name, source.crs, crs)))
-        with database.transaction(user) as connection:
+        with database.transaction(user, reason=f"导入 {path.name}") as connection:
             staging = Staging(connection, layer, columns)
             for batch in source.batches():
                 judged = judge(batch, source.geometry, read + 1)

@@ -171,21 +171,43 @@ def load_frame(connection: Connection, layer: type[Layer], frame: GeoDataFrame) 
     perhaps `extra` (dicts). Nothing is judged: the CHECKs of the table stand guard. Memory is a chunk at a time.
     """
     in_bulk(connection)
-    fields = layer.writable()
-    names = [name for name in (*fields, "extra") if name in frame.columns]
     for start in range(0, len(frame), _CHUNK):
-        part = frame.iloc[start : start + _CHUNK]
-        columns = {}
-        for name in names:
-            values = part[name]
-            if name == "extra":
-                values = [orjson.dumps(value).decode() for value in values]
-            elif fields[name].kind == "term":
-                values = values.fillna(UNKNOWN)
-            elif fields[name].kind == "money":
-                values = [None if value is None or value != value else str(value) for value in values]  # noqa: PLR0124 - NaN
-            columns[name] = pa.array(values, from_pandas=True)
-        copy(connection, layer.__tablename__, pa.table({**columns, "geom": to_hex(part.geometry.to_numpy())}))
+        copy(connection, layer.__tablename__, _columns(layer, frame.iloc[start : start + _CHUNK]))
+
+
+def change_frame(connection: Connection, layer: type[Layer], frame: GeoDataFrame) -> None:
+    """Put trusted rows, as of `load_frame`, in the place of the stored ones of the same code; append the others."""
+    table, rows = layer.__tablename__, _columns(layer, frame)
+    names = [f'"{name}"' for name in rows.column_names]
+    in_bulk(connection)
+    connection.exec_driver_sql(
+        f"CREATE TEMPORARY TABLE IF NOT EXISTS gis_changed_{table} ON COMMIT DROP AS "
+        f"SELECT {', '.join(names)} FROM {table} WITH NO DATA"
+    )
+    connection.exec_driver_sql(f"TRUNCATE gis_changed_{table}")
+    copy(connection, f"gis_changed_{table}", rows)
+    settings = ", ".join(f"{name} = c.{name}" for name in names if name != '"code"')
+    connection.exec_driver_sql(f"UPDATE {table} t SET {settings} FROM gis_changed_{table} c WHERE t.code = c.code")
+    connection.exec_driver_sql(
+        f"INSERT INTO {table} ({', '.join(names)}) SELECT {', '.join(names)} FROM gis_changed_{table} c "
+        f"WHERE NOT EXISTS (SELECT FROM {table} t WHERE t.code = c.code)"
+    )
+
+
+def _columns(layer: type[Layer], frame: GeoDataFrame) -> pa.Table:
+    """Return trusted rows as COPY takes them."""
+    fields = layer.writable()
+    columns = {}
+    for name in (name for name in (*fields, "extra") if name in frame.columns):
+        values = frame[name]
+        if name == "extra":
+            values = [orjson.dumps(value).decode() for value in values]
+        elif fields[name].kind == "term":
+            values = values.fillna(UNKNOWN)
+        elif fields[name].kind == "money":
+            values = [None if value is None or value != value else str(value) for value in values]  # noqa: PLR0124 - NaN
+        columns[name] = pa.array(values, from_pandas=True)
+    return pa.table({**columns, "geom": to_hex(frame.geometry.to_numpy())})
 
 
 def to_hex(shapes: Geometries) -> pa.Array:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
+from itertools import islice
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, select
 
 import sample
-from gis_service.database import Database, District
+from gis_service.database import Database, District, note
 from gis_service.database.district import describe
 from gis_service.errors import UsageError
-from gis_service.ingest.load import load_frame
+from gis_service.ingest.load import change_frame, load_frame
 from layers import registry
 
 Progress = Callable[[str, int], None]
@@ -35,17 +37,31 @@ def load_sample(database: Database, *, scale: int = 1, replace: bool = False, pr
         if not is_empty(connection):
             if not replace:
                 raise UsageError(
-                    "本区已有数据，未载入示例。若要替换，请加 --replace（会删除现有数据）。",
-                    "The district holds data; the sample was not loaded. --replace deletes what is there first.",
+                    "本区已有数据，未载入示例。若要替换，请加 --replace（会删除现有数据及其历史）。",
+                    "The district holds data; the sample was not loaded. --replace deletes it with its history first.",
                 )
-            for layer in registry().values():
-                connection.execute(delete(layer))
+            for name in registry():
+                connection.exec_driver_sql(f"DELETE FROM {name}")
+                connection.exec_driver_sql(f"DELETE FROM {name}_history")
         about = sample.DISTRICT
         describe(connection, District("", about.name, about.clock, about.metric_srid, about.illustrative))
-        for name, frame in sample.records(scale):
+        _live_the_year(connection, progress)
+        for name, frame in islice(sample.records(scale), len(registry()), None):
             load_frame(connection, registry()[name], frame)
             if progress:
                 progress(name, len(frame))
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         for name in registry():
             connection.exec_driver_sql(f"ANALYZE {name}")
+
+
+def _live_the_year(connection: Connection, progress: Progress | None) -> None:
+    """Load what was at the start of the year, then every change on its day."""
+    opening: date | None = None
+    for change in sample.year():
+        opening = opening or change.on
+        note(connection, reason=change.reason, valid_from=change.on)
+        change_frame(connection, registry()[change.layer], change.rows)
+        if progress:
+            progress(change.layer, len(change.rows))
+    note(connection, reason="示例", valid_from=opening)

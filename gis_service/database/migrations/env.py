@@ -1,5 +1,7 @@
 """Runs migrations on the connection that the program hands over: its schema is the first of the search_path."""
 
+from typing import Any
+
 from alembic import context
 from geoalchemy2 import alembic_helpers
 
@@ -11,10 +13,19 @@ registry()
 connection = context.config.attributes["connection"]
 # a migration waits for nobody for long, and holds nobody up: it fails instead, and can be repeated
 connection.exec_driver_sql("SET LOCAL lock_timeout = '10s'")
+
+
+def ours(thing: Any, name: Any, kind: Any, reflected: Any, compare_to: Any) -> bool:
+    """Leave out PostGIS's own tables, and the histories, which follow their layers by themselves."""
+    history = kind == "table" and name.endswith("_history") and reflected and compare_to is None
+    ours: bool = alembic_helpers.include_object(thing, name, kind, reflected, compare_to)  # type: ignore[no-untyped-call]
+    return ours and not history
+
+
 context.configure(
     connection=connection,
     target_metadata=Base.metadata,
-    include_object=alembic_helpers.include_object,
+    include_object=ours,
     process_revision_directives=alembic_helpers.writer,
     render_item=alembic_helpers.render_item,
     transaction_per_migration=False,

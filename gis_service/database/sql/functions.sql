@@ -50,13 +50,33 @@ BEGIN
     RETURN NEW;
 END $$;
 
--- The version moves only when something that people set has changed.
+-- The moment that a change holds from: the one that was given, else the district's clock.
+CREATE OR REPLACE FUNCTION gis_moment() RETURNS timestamptz
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    SELECT coalesce(nullif(current_setting('gis.valid_from', true), '')::timestamptz, d.clock::timestamptz, now())
+    FROM district d
+$$;
+
+-- The version moves only when something that people set has changed. It never holds from before the one it follows.
 CREATE OR REPLACE FUNCTION gis_keep_version() RETURNS trigger
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
-    NEW.version := CASE TG_OP WHEN 'INSERT' THEN 1 ELSE OLD.version + 1 END;
+    NEW.valid_from := gis_moment();
+    IF TG_OP = 'INSERT' THEN
+        NEW.version := 1;
+    ELSE
+        NEW.version := OLD.version + 1;
+        IF NEW.valid_from < OLD.valid_from THEN
+            IF nullif(current_setting('gis.valid_from', true), '') IS NOT NULL THEN
+                RAISE EXCEPTION 'a version of % cannot hold from before the one it follows (%)', OLD.code, OLD.valid_from
+                    USING ERRCODE = 'GIS01', DETAIL = OLD.valid_from::date::text, COLUMN = OLD.code;
+            END IF;
+            NEW.valid_from := OLD.valid_from;
+        END IF;
+    END IF;
     NEW.updated_at := clock_timestamp();
     NEW.updated_by := nullif(current_setting('gis.user_name', true), '');
+    NEW.reason := nullif(current_setting('gis.reason', true), '');
     RETURN NEW;
 END $$;
 
@@ -114,4 +134,10 @@ BEGIN
         PERFORM gis_replace(changed);
     END IF;
     RETURN NULL;
+END $$;
+
+CREATE OR REPLACE FUNCTION gis_refuse_truncate() RETURNS trigger
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    RAISE EXCEPTION 'TRUNCATE leaves no history; DELETE the rows of % instead', TG_TABLE_NAME;
 END $$;

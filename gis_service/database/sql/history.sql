@@ -1,0 +1,54 @@
+-- The past of one layer: the rows that were, from when to when each held, and what ended it, by whom and why.
+CREATE TABLE IF NOT EXISTS {table}_history (
+    LIKE {table},
+    valid_to timestamptz NOT NULL,
+    ended_at timestamptz NOT NULL,
+    ended_by text,
+    ended_reason text,
+    deleted boolean NOT NULL
+);
+{missing}
+CREATE INDEX IF NOT EXISTS ix_{table}_history_code ON {table}_history (code, version);
+CREATE INDEX IF NOT EXISTS idx_{table}_history_geom ON {table}_history USING gist (geom);
+
+-- A trigger gathers its rows in a variable before it writes: so it also runs where the tables are spread over nodes.
+CREATE OR REPLACE FUNCTION gis_remember_{table}() RETURNS trigger
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+    were {table}[];
+    are {table}[];
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        SELECT array_agg(ROW(o.*)::{table}), array_agg(ROW(n.*)::{table}) INTO were, are
+        FROM old_rows o JOIN new_rows n USING (id) WHERE o.version <> n.version;
+        INSERT INTO {table}_history ({columns}, valid_to, ended_at, ended_by, ended_reason, deleted)
+        SELECT {old}, n.valid_from, n.updated_at, n.updated_by, n.reason, false
+        FROM unnest(were) o JOIN unnest(are) n USING (id);
+    ELSE
+        SELECT array_agg(ROW(o.*)::{table}) INTO were FROM old_rows o;
+        INSERT INTO {table}_history ({columns}, valid_to, ended_at, ended_by, ended_reason, deleted)
+        SELECT {old}, greatest(gis_moment(), o.valid_from), clock_timestamp(),
+            nullif(current_setting('gis.user_name', true), ''), nullif(current_setting('gis.reason', true), ''), true
+        FROM unnest(were) o;
+    END IF;
+    RETURN NULL;
+END $$;
+
+DROP TRIGGER IF EXISTS gis_4_updated ON {table};
+CREATE TRIGGER gis_4_updated AFTER UPDATE ON {table}
+    REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION gis_remember_{table}();
+DROP TRIGGER IF EXISTS gis_4_deleted ON {table};
+CREATE TRIGGER gis_4_deleted AFTER DELETE ON {table}
+    REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION gis_remember_{table}();
+DROP TRIGGER IF EXISTS gis_5_truncated ON {table};
+CREATE TRIGGER gis_5_truncated BEFORE TRUNCATE ON {table}
+    FOR EACH STATEMENT EXECUTE FUNCTION gis_refuse_truncate();
+
+-- The layer as it stood at the moment `gis.as_of`. Whoever reads a past day has this schema first on the search_path,
+-- so that every question is answered by the same SQL, of then as of now.
+DROP VIEW IF EXISTS "{past}".{table};
+CREATE VIEW "{past}".{table} WITH (security_invoker = true) AS
+    SELECT {columns} FROM {table} WHERE valid_from < current_setting('gis.as_of')::timestamptz
+    UNION ALL
+    SELECT {columns} FROM {table}_history
+    WHERE valid_from < current_setting('gis.as_of')::timestamptz AND valid_to >= current_setting('gis.as_of')::timestamptz;
