@@ -29,6 +29,7 @@ SCRIPTS = (
     "map/sources.js",
     "map/painter.js",
     "map/labels.js",
+    "map/history.js",
     "map/popups.js",
     "map/parts.js",
     "map/legend.js",

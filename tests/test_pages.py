@@ -394,3 +394,25 @@ def test_the_api_documentation_is_the_services_own(service: str, visit: Any) -> 
     seen = visit(f"{service}/docs")
     seen.page.get_by_text("/api/layers", exact=True).first.wait_for()
     assert {url for url in seen.asked if not url.startswith(service)} == set()
+
+
+def test_a_day_is_chosen_on_the_page_and_kept_from_map_to_map(service: str, visit: Any) -> None:
+    status = visit(f"{service}/maps/status")
+    status.page.locator("input.day").fill("2023-06-30")
+    status.page.wait_for_url("**as_of=2023-06-30**")
+    status.settle()
+    assert status.page.locator(".cartouche time").inner_text() == "2023-06-30"
+    count = status.page.locator(".group[data-layer=hazards] legend .count").inner_text()
+    assert count == "128", "the hazards found by midsummer"
+    status.page.locator(".masthead nav a", has_text="风险图").click()
+    status.page.wait_for_url("**/maps/risk?**as_of=2023-06-30**")
+
+
+def test_a_popup_tells_the_history_of_a_record(service: str, visit: Any) -> None:
+    status = visit(f"{service}/maps/status?lang=zh")
+    status.open("bridges", "QL-001")
+    status.page.locator(".record summary", has_text="更改历史").click()
+    versions = status.page.locator(".record .versions > li")
+    versions.first.wait_for()
+    assert versions.count() == 5
+    assert "技术状况等级: D 不合格 → B 良好" in versions.first.inner_text()

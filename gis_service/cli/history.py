@@ -33,12 +33,18 @@ def history(
     rows = []
     for version in found:
         changes = "; ".join(
-            f"{c['label']} {c['moved_m']} m" if c["field"] == "geom" else f"{c['label']} {c['from']} → {c['to']}"
+            f"{c['label']} {c['moved_m']} m"
+            if c["field"] == "geom"
+            else f"{c['label']} {_read(c['from'])} → {_read(c['to'])}"
             for c in version["changes"]
         )
         since, recorded = f"{version['valid_from']:%Y-%m-%d}", f"{version['recorded_at']:%Y-%m-%d %H:%M}"
         rows.append([str(version["version"]), since, recorded, version["by"], version["reason"], changes])
     print_table(say("版本 起 记录于 人 原因 更改", "version from recorded by reason changes").split(), rows)
+
+
+def _read(value: object) -> str:
+    return "—" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 @app.command()

@@ -5,9 +5,9 @@ const KEPT = ["area", "as_of"]; // what a reader chose on one map holds on the n
 
 document.addEventListener("DOMContentLoaded", () => {
   const asked = new URLSearchParams(location.search);
-  for (const link of document.querySelectorAll(".sheet .masthead nav a")) {
+  for (const link of document.querySelectorAll('a[href^="/maps"], a[href^="/api"], a[href^="/statistics"], a.brand')) {
     const query = new URLSearchParams(link.search);
-    for (const name of KEPT) if (asked.get(name)) query.set(name, asked.get(name));
+    for (const name of KEPT) if (asked.get(name) && !query.has(name)) query.set(name, asked.get(name));
     link.search = query;
   }
   for (const link of document.querySelectorAll("a.language")) {
@@ -15,9 +15,20 @@ document.addEventListener("DOMContentLoaded", () => {
     query.set("lang", new URLSearchParams(link.search).get("lang"));
     link.search = query;
   }
+  for (const day of document.querySelectorAll("input.day")) {
+    day.addEventListener("click", () => day.showPicker?.());
+    // a year that is half typed is no choice yet
+    day.addEventListener("change", () => {
+      if (!day.checkValidity() || day.value < "1900") return;
+      const query = new URLSearchParams(asked);
+      query.set("as_of", day.value);
+      location.search = query;
+    });
+  }
   for (const form of document.querySelectorAll("form.query")) {
     form.addEventListener("formdata", ({ formData }) => {
       joinTicked(form, formData);
+      if (asked.get("as_of") && !formData.has("as_of")) formData.set("as_of", asked.get("as_of"));
       for (const [name, value] of [...formData]) if (value === "") formData.delete(name); // what is empty is not asked
     });
   }

@@ -102,10 +102,11 @@
     const { root } = state.options, code = encodeURIComponent(properties.code ?? "");
     const whole = layer.fields.some((field) => field.name in properties && field.name !== layer.field && field.name !== "area_code");
     if (layer.hit) body.append(whereabouts(properties));
-    if (layer.trace && root !== null) body.append(later(`${root}/api/risk/${layer.name}/${code}?lang=${gis.language}`, (found) => gis.traceOf(found, layer), settle));
+    if (layer.trace && root !== null) body.append(later(gis.onDay(`${root}/api/risk/${layer.name}/${code}?lang=${gis.language}`), (found) => gis.traceOf(found, layer), settle));
     const rest = whole || root === null ? list(state, layer, properties)
-      : later(`${root}/api/layers/${layer.name}/features/${code}`, (record) => list(state, layer, record.properties), settle);
+      : later(gis.onDay(`${root}/api/layers/${layer.name}/features/${code}`), (record) => list(state, layer, record.properties), settle);
     body.append(layer.trace ? element("details", { ontoggle: settle }, element("summary", {}, t("台账字段", "All fields")), rest) : rest);
+    if (root !== null) body.append(gis.historyOf(root, layer.name, code, settle));
   }
 
   /** A place that says that it loads, and then holds what was made of the answer. */
