@@ -108,7 +108,7 @@ class Layer(Base):
 
     `geom` is in EPSG:4490, longitude first. `area_code` and `shares` are kept by the database: the area that holds the
     feature, and the metres (lines) or square metres (polygons) of it in each area, "" for outside. `version` holds from
-    `valid_from` on and was recorded at `updated_at`, by `updated_by`, for `reason`; the versions before are its history.
+    `valid_from` on and was recorded at `updated_at`, by `updated_by`, for `reason`; those before are its history.
     """
 
     __abstract__ = True

@@ -60,7 +60,8 @@ def create_app(database: Database, settings: Settings) -> FastAPI:
     app.state.database, app.state.settings = database, settings
     problems.install(app)
     checked = [Depends(known_parameters)]
-    for resource in (layers, features, history, statistics, along, risk, exports, tiles, start):
+    # a code may hold slashes, so what follows a code comes before it
+    for resource in (layers, history, features, statistics, along, risk, exports, tiles, start):
         app.include_router(resource.router, dependencies=checked)
     for resource in (maps, health, docs):
         app.include_router(resource.router)

@@ -30,7 +30,7 @@ _EXAMPLE = {
 
 
 @router.get(
-    "/api/layers/{layer}/features/{code}/history",
+    "/api/layers/{layer}/features/{code:path}/history",
     responses={200: {"content": {"application/json": {"example": _EXAMPLE}}}},
 )
 def get_history(connection: ConnectionDep, layer: LayerDep, code: str, language: LanguageDep) -> dict[str, Any]:
