@@ -163,10 +163,13 @@ def _copied(connection: Connection, query: Select[Any]) -> Generator[bytes]:
 
 
 def _broken_off(error: BaseException | None) -> GisError:
-    reason = str(error).partition("\n")[0]
+    """Return what to say of a query that failed; the database's own words are in its log."""
     if isinstance(error, psycopg2.DataError):
-        return FilterError(f"筛选条件无法计算：{reason}。", f"The filter cannot be computed: {reason}.")
-    return DatabaseError(f"导出中断：{reason}。", f"The export broke off: {reason}.")
+        return FilterError(
+            "筛选条件无法计算（如除以零或超出范围）。",
+            "The filter cannot be computed (e.g. division by zero, out of range).",
+        )
+    return DatabaseError("导出中断，请重试；详见日志。", "The export broke off. Try again; see the log.")
 
 
 def _literal_sql(connection: Connection, query: Select[Any]) -> str:

@@ -129,7 +129,9 @@ def _accepted(path: Path) -> Iterator[None]:
     try:
         yield
     except (DataError, IntegrityError, InternalError) as error:
-        reason = str(error.orig).partition("\n")[0]
+        # the database's own words are in its log
+        rule = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
         raise SourceError(
-            f"数据库拒绝了 {path.name}：{reason}", f"The database refused {path.name}: {reason}"
+            f"数据库拒绝了 {path.name}{f'（规则 {rule}）' if rule else ''}，没有写入任何内容；原因见数据库日志。",
+            f"The database refused {path.name}{f' ({rule})' if rule else ''}; nothing was written. See the database's log.",
         ) from error
