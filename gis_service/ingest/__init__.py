@@ -133,5 +133,5 @@ def _accepted(path: Path) -> Iterator[None]:
         rule = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
         raise SourceError(
             f"数据库拒绝了 {path.name}{f'（规则 {rule}）' if rule else ''}，没有写入任何内容；原因见数据库日志。",
-            f"The database refused {path.name}{f' ({rule})' if rule else ''}; nothing was written. See the database's log.",
+            f"The database refused {path.name}{f' ({rule})' if rule else ''}; nothing was written. Its log says why.",
         ) from error
