@@ -342,7 +342,7 @@ def test_an_import_waits_for_areas_that_are_being_changed(own_sample: Database, 
         place = "SELECT ST_X(p), ST_Y(p), code FROM areas, ST_PointOnSurface(geom) p WHERE leaf ORDER BY code LIMIT 1"
         x, y, code = connection.exec_driver_sql(place).one()
     feature["geometry"] = {"type": "Point", "coordinates": [x, y]}
-    path.write_bytes(orjson.dumps({"type": "FeatureCollection", "features": [feature]}))
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}), encoding="utf-8")
     with ThreadPoolExecutor() as pool:
         with own_sample.transaction() as connection:
             connection.exec_driver_sql("DELETE FROM areas WHERE code = %s", (code,))
