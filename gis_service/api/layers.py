@@ -27,7 +27,7 @@ _EXAMPLE = {
         }
     ]
 }
-_BUILT_IN = {"count": ("数量", "count", ""), "length_km": ("长度", "length", "km"), "area_m2": ("面积", "area", "m²")}
+_BUILT_IN = {"count": ("数量", "Count", ""), "length_km": ("长度", "Length", "km"), "area_m2": ("面积", "Area", "m²")}
 
 
 @router.get("/api/layers", responses={200: {"content": {"application/json": {"example": _EXAMPLE}}}})
