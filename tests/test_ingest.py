@@ -203,6 +203,30 @@ def test_a_file_without_a_crs_is_taken_only_with_one_given(database: Database, t
     assert Point(x, y).distance(expected) < 1e-8
 
 
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("urn:ogc:def:crs:EPSG::99999", False),
+        ("nowhere", False),
+        ("urn:ogc:def:crs:OGC:1.3:CRS84", True),
+        ("EPSG:4549", True),
+    ],
+)
+def test_a_geojson_that_names_an_unknown_crs_is_refused(
+    name: str, known: bool, database: Database, tmp_path: Path
+) -> None:
+    place = [430000.0, 2880000.0] if name == "EPSG:4549" else [119.3, 26.0]
+    feature = {"type": "Feature", "properties": {"code": "1"}, "geometry": {"type": "Point", "coordinates": place}}
+    crs = {"type": "name", "properties": {"name": name}}
+    document = {"type": "FeatureCollection", "crs": crs, "features": [feature]}
+    (tmp_path / "a.geojson").write_text(json.dumps(document), encoding="utf-8")
+    if known:
+        assert counts(import_file(database, tmp_path / "a.geojson", BRIDGES)) == (1, 0, 0, 0)
+    else:
+        with pytest.raises(CrsError, match=name):
+            import_file(database, tmp_path / "a.geojson", BRIDGES)
+
+
 def test_an_undefined_crs_of_a_geopackage_is_none(database: Database, tmp_path: Path) -> None:
     pyogrio.write_dataframe(gpd.GeoDataFrame({"code": ["1"]}, geometry=[Point(1, 2)], crs=4326), tmp_path / "a.gpkg")
     with sa.create_engine(f"sqlite:///{tmp_path / 'a.gpkg'}").begin() as connection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,12 +13,17 @@ from typing import Any
 import pyarrow as pa
 import pyogrio
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
+from pyproj import CRS
+from pyproj.exceptions import CRSError
 
 from gis_service.errors import GeometryTypeError, UnknownName, UnreadableSource, UsageError
 from layers import Label
 
 _BROKEN = (DataSourceError, DataLayerError, FeatureError, pa.ArrowException, OSError, ValueError, RuntimeError)
 _JSON = (".geojson", ".json")
+_HEAD = 1 << 16
+_CRS_MEMBER = re.compile(rb'"crs"\s*:\s*\{[^{}]*"properties"\s*:\s*\{[^{}]*"name"\s*:\s*"([^"]+)"')
+"""How GeoJSON of before RFC 7946 named its CRS; it stands near the beginning."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +93,22 @@ def open_source(path: Path, layer: str | None = None) -> Iterator[Source]:
         if at is not None:
             while names.count(names[at]) > 1:  # a column of the file bears the name that GDAL gives the geometry
                 names[at] += "_"
-        yield Source(path, about["crs"], columns, None if at is None else names[at], known, reader, names)
+        stated = (json and _unknown_crs(path)) or about["crs"]
+        yield Source(path, stated, columns, None if at is None else names[at], known, reader, names)
+
+
+def _unknown_crs(path: Path) -> str | None:
+    """Return the name in a GeoJSON's `crs` member where nobody knows it: GDAL then takes WGS 84 without a word."""
+    with path.open("rb") as file:
+        found = _CRS_MEMBER.search(file.read(_HEAD))
+    if found is None:
+        return None
+    name = found[1].decode("utf-8", "replace")
+    try:
+        CRS.from_user_input(name)
+    except CRSError:
+        return name
+    return None
 
 
 def _choose(path: Path, found: dict[str, Any], layer: str | None) -> str:
