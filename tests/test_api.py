@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import socket
-import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
@@ -13,36 +12,17 @@ from urllib.parse import quote
 
 import httpx
 import pytest
-import uvicorn
+from serving import serving
 from sqlalchemy import text
 
-from gis_service.api.app import create_app
 from gis_service.database import Database
-from gis_service.settings import Settings
 from layers import LEVELS, registry
-
-
-def serving(database: Database, settings: Settings) -> Iterator[str]:
-    """Serve a district on a free port; yield its root address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(create_app(database, settings), port=port, log_level="error", ws="none"))
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    while not server.started:
-        assert thread.is_alive()
-        threading.Event().wait(0.02)
-    yield f"http://127.0.0.1:{port}"
-    server.should_exit = True
-    thread.join()
 
 
 @pytest.fixture(scope="module")
 def service(sample_district: Database) -> Iterator[httpx.Client]:
-    for root in serving(sample_district, Settings()):
-        with httpx.Client(base_url=root, timeout=30) as client:
-            yield client
+    with serving(sample_district) as root, httpx.Client(base_url=root, timeout=30) as client:
+        yield client
 
 
 def test_the_figures_of_the_report_come_over_the_statistics(service: httpx.Client) -> None:
@@ -211,20 +191,19 @@ def test_a_browser_gets_a_page_that_says_what_to_do(address: str, service: httpx
 
 
 def test_a_database_that_is_away_is_said_so_and_comes_back(own_sample: Database) -> None:
-    for root in serving(own_sample, Settings()):
-        with httpx.Client(base_url=root, timeout=30) as client:
-            assert client.get("/readyz").status_code == 200
-            with own_sample.engine.connect() as connection:
-                away = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
-                connection.execute(text(f"{away} AND datname = current_database()"))
-            assert client.get("/api/layers").status_code == 200
-            assert client.get("/healthz").status_code == 200
+    with serving(own_sample) as root, httpx.Client(base_url=root, timeout=30) as client:
+        assert client.get("/readyz").status_code == 200
+        with own_sample.engine.connect() as connection:
+            away = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+            connection.execute(text(f"{away} AND datname = current_database()"))
+        assert client.get("/api/layers").status_code == 200
+        assert client.get("/healthz").status_code == 200
 
 
 def test_tables_of_another_version_are_not_ready(own_sample: Database) -> None:
     with own_sample.transaction() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = 'old'"))
-    for root in serving(own_sample, Settings()):
+    with serving(own_sample) as root:
         answer = httpx.get(f"{root}/readyz")
         assert (answer.status_code, answer.json()["title"]) == (503, "数据库需要升级")
 
@@ -276,7 +255,7 @@ def test_a_code_may_hold_any_character(own_sample: Database) -> None:
             connection.execute(
                 text("UPDATE rivers SET code = :code WHERE id = (SELECT min(id) FROM rivers)"), {"code": code}
             )
-        for root in serving(own_sample, Settings()):
+        with serving(own_sample) as root:
             quoted = quote(code, safe="")
             assert httpx.get(f"{root}/api/layers/bridges/features/{quoted}").json()["id"] == code
             assert httpx.get(f"{root}/api/risk/bridges/{quoted}").json()["code"] == code
@@ -293,17 +272,16 @@ def test_readers_that_stall_keep_nobody_from_the_service(own_sample: Database, m
     monkeypatch.setattr("gis_service.api.exports.STALLED_SECONDS", 6.0)
     with own_sample.transaction() as connection:
         connection.execute(text("UPDATE heritage_buildings SET extra = jsonb_build_object('k', repeat('好', 500000))"))
-    for root in serving(own_sample, Settings()):
-        with ExitStack() as stack, httpx.Client(base_url=root, timeout=10) as client:
-            address = ("127.0.0.1", int(root.rpartition(":")[2]))
-            stalled = [stack.enter_context(socket.create_connection(address, timeout=20)) for _ in range(20)]
-            for reader in stalled:
-                reader.sendall(b"GET /api/exports/heritage_buildings.geojson HTTP/1.1\r\nHost: test\r\n\r\n")
-            for _ in range(30):
-                assert client.get("/healthz", timeout=1).is_success
-                assert client.get("/api/layers").is_success
-            assert sum(b" 503 " in reader.recv(20) for reader in stalled) == 16
-            assert client.get("/api/exports/bridges.geojson").is_success  # the others are given up by now
+    with serving(own_sample) as root, ExitStack() as stack, httpx.Client(base_url=root, timeout=10) as client:
+        address = ("127.0.0.1", int(root.rpartition(":")[2]))
+        stalled = [stack.enter_context(socket.create_connection(address, timeout=20)) for _ in range(20)]
+        for reader in stalled:
+            reader.sendall(b"GET /api/exports/heritage_buildings.geojson HTTP/1.1\r\nHost: test\r\n\r\n")
+        for _ in range(30):
+            assert client.get("/healthz", timeout=1).is_success
+            assert client.get("/api/layers").is_success
+        assert sum(b" 503 " in reader.recv(20) for reader in stalled) == 16
+        assert client.get("/api/exports/bridges.geojson").is_success  # the others are given up by now
 
 
 def test_openapi_says_what_a_problem_looks_like(service: httpx.Client) -> None:

@@ -12,14 +12,13 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from serving import serving
 from sqlalchemy import Connection
-from test_api import serving
 
 from gis_service.database import Database
 from gis_service.errors import OutOfOrder, UnknownName
 from gis_service.history import history, restore
 from gis_service.ingest import import_file
-from gis_service.settings import Settings
 from gis_service.statistics import Question, statistics
 from layers import registry
 
@@ -217,9 +216,8 @@ def test_the_state_of_any_past_day_is_a_replay_of_what_was_done(
 
 @pytest.fixture(scope="module")
 def service(sample_district: Database) -> Iterator[httpx.Client]:
-    for root in serving(sample_district, Settings()):
-        with httpx.Client(base_url=root, timeout=30) as client:
-            yield client
+    with serving(sample_district) as root, httpx.Client(base_url=root, timeout=30) as client:
+        yield client
 
 
 @pytest.mark.parametrize(

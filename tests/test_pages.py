@@ -5,21 +5,17 @@ from __future__ import annotations
 import math
 import re
 import shutil
-import socket
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-import uvicorn
 from playwright.sync_api import Browser, Page, sync_playwright
+from serving import serving
 
-from gis_service.api.app import create_app
 from gis_service.database import Database
 from gis_service.publish import Reader, find_map, saved
 from gis_service.settings import Settings
@@ -38,22 +34,6 @@ COLOURS = """() => {
     return found.size;
 }"""
 """How many colours are drawn."""
-
-
-@contextmanager
-def serving(database: Database, **settings: Any) -> Iterator[str]:
-    """Serve a district on a free port, and give the address."""
-    app = create_app(database, Settings(**settings))
-    taken = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [taken]}, daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-    yield f"http://127.0.0.1:{taken.getsockname()[1]}"
-    server.should_exit = True
-    thread.join()
-    taken.close()
 
 
 @pytest.fixture(scope="module")
