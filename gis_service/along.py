@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import orjson
 from sqlalchemy import Connection, text
 
-from gis_service.errors import UnknownName, UnknownValue
-from gis_service.features import DECIMALS
+from gis_service.errors import UnknownValue
+from gis_service.features import DECIMALS, find_layer
 from gis_service.lines import Line, placed
-from layers import STORED_SRID, Label, Layer, Role, ledger, own_columns, registry
+from layers import STORED_SRID, Layer, Role, ledger, own_columns, registry
 
 MOST_METRES = 20_000
 _ON = 0.05
@@ -89,11 +89,8 @@ def find_targets(names: Sequence[str], line_layer: type[Layer]) -> list[type[Lay
     UnknownName
         With the layers that there are.
     """
-    for name in names:
-        if name not in registry():
-            raise UnknownName(Label("图层", "layer"), name, registry())
     if names:
-        return [registry()[name] for name in dict.fromkeys(names)]
+        return [find_layer(name) for name in dict.fromkeys(names)]
     return [layer for layer in registry().values() if layer is not line_layer and layer.role is not Role.AREAS]
 
 
