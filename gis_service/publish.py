@@ -150,8 +150,8 @@ class _Publisher:
         if self.saved:
             rows = self.connection.execute(as_geojson(layer).where(clause).order_by(layer.id))
             return _held(",".join(row.feature for row in rows).encode(), counts)
-        area = "" if layer.role is Role.AREAS else self.reader.area
-        return self._addressed(layer, f"/api/exports/{request.layer}.geojson", counts, filter=request.filter, area=area)
+        query = {"filter": request.filter, "area": self._area_of(layer)}
+        return self._addressed(layer, f"/api/exports/{request.layer}.geojson", counts, query)
 
     def _risk_features(self, request: RiskFeatures) -> Source:
         layer, clause = self._selected(request.layer, "")
@@ -159,7 +159,8 @@ class _Publisher:
             features, counts = risk_features(self.connection, layer, self.model, clause)
             return _held(features, counts)
         counts = risk_counts(self.connection, layer, self.model, clause)
-        return self._addressed(layer, f"/api/risk/{request.layer}.geojson", counts, area=self.reader.area, risk="true")
+        query = {"area": self._area_of(layer)}
+        return self._addressed(layer, f"/api/risk/{request.layer}.geojson", counts, query, {"risk": "true"})
 
     def _along(self, request: AlongFeatures) -> Source:
         layer = find_layer(request.layer)
@@ -172,20 +173,30 @@ class _Publisher:
         return Source(url=_url(url, query), counts=hits.counts, count=sum(hits.counts.values()))
 
     def _selected(self, name: str, filter: str) -> tuple[type[Layer], ColumnElement[bool]]:
-        """Return a layer and what is chosen of it; the areas themselves are the ground, and always all there."""
+        """Return a layer and what is chosen of it."""
         layer = find_layer(name)
-        area = "" if layer.role is Role.AREAS else self.reader.area
+        area = self._area_of(layer)
         return layer, selection(self.connection, layer, self.reader.as_of, filter=filter, area=area)
 
-    def _addressed(self, layer: type[Layer], path: str, counts: Mapping[str, int], **query: str) -> Source:
-        """Return where the page's script reads a layer: GeoJSON, or vector tiles where it is large."""
-        count, name = sum(counts.values()), layer.__tablename__
+    def _area_of(self, layer: type[Layer]) -> str:
+        """Return the chosen area; of the areas themselves, which are the ground, all are always there."""
+        return "" if layer.role is Role.AREAS else self.reader.area
+
+    def _addressed(
+        self,
+        layer: type[Layer],
+        path: str,
+        counts: Mapping[str, int],
+        query: dict[str, str],
+        tiled: Mapping[str, str] | None = None,
+    ) -> Source:
+        """Return where the page's script reads a layer: GeoJSON, or vector tiles (with `tiled`) where it is large."""
+        count, query = sum(counts.values()), query | self._day()
         # the areas are the ground: whole, so that each is named once
         if count > self.settings.tiles_above and layer.role is not Role.AREAS:
-            tiles = _url(f"/api/tiles/{name}/{{z}}/{{x}}/{{y}}.mvt", query | self._day())
+            tiles = _url(f"/api/tiles/{layer.__tablename__}/{{z}}/{{x}}/{{y}}.mvt", query | dict(tiled or {}))
             return Source(tiles=tiles, counts=counts, count=count)
-        query.pop("risk", None)
-        return Source(url=_url(path, query | self._day()), counts=counts, count=count)
+        return Source(url=_url(path, query), counts=counts, count=count)
 
     def _day(self) -> dict[str, str]:
         """Return the day where the reader has chosen another than the district's."""
@@ -194,9 +205,9 @@ class _Publisher:
     def _place(self) -> tuple[Label | None, Bounds]:
         """Return the chosen area's name, and the bounds to look at: its own, those of all areas, or of everything."""
         areas = with_role(Role.AREAS)
-        chosen = select(areas.name, areas.code).where(areas.code == self.reader.area)
         if self.reader.area:
             area_codes(self.connection, self.reader.area)  # refuses an unknown one
+            chosen = select(areas.name, areas.code).where(areas.code == self.reader.area)
             row = self.connection.execute(chosen).one()
             found = self._extent(areas, areas.code == self.reader.area)
             return Label(row.name or row.code, row.name or row.code), found or _EVERYWHERE
