@@ -19,7 +19,7 @@ from sqlalchemy import ColumnElement, Connection, Numeric, cast, column, func, l
 from gis_service.errors import UnknownName
 from gis_service.features import area_codes
 from gis_service.filters import where
-from layers import Figure, Label, Layer, Ratio, Role, Sum, registry, with_role
+from layers import Figure, Label, Language, Layer, Ratio, Role, Sum, registry, with_role
 
 _SHARES = {"length_km": (1, Decimal(1000)), "area_m2": (2, Decimal(1))}
 """Measures by shares: the dimension of the geometry they measure, and their unit in metres or square metres."""
@@ -106,11 +106,21 @@ def figure(connection: Connection, layer: type[Layer], figure: Figure, today: da
     return round(float(value or 0) * figure.scale, figure.precision)
 
 
-def figures(connection: Connection, today: date) -> list[dict[str, Any]]:
-    """Compute every declared figure, in the report's order."""
+def figures(connection: Connection, today: date, language: Language) -> list[dict[str, Any]]:
+    """Compute every declared figure, in the report's order, each with its definition in the reader's language."""
     declared = [(f, layer) for layer in registry().values() for f in layer.figures]
     return [
-        {"figure": f, "layer": layer, "value": figure(connection, layer, f, today)}
+        {
+            "key": f.key,
+            "label": f.label.in_(language),
+            "value": figure(connection, layer, f, today),
+            "precision": f.precision,
+            "unit": f.unit.in_(language),
+            "qualifier": f.qualifier,
+            "layer": layer.__tablename__,
+            "measure": f.measure,
+            "filter": f.where,
+        }
         for f, layer in sorted(declared, key=lambda pair: pair[0].key)
     ]
 

@@ -24,8 +24,8 @@ CUSTOMER = Path(__file__).parents[2] / "shared" / "report" / "figures.csv"
 @pytest.fixture(scope="module")
 def computed(sample_district: Database) -> dict[str, float]:
     with sample_district.reading() as connection:
-        found = figures(connection, sample_district.district(connection).today)
-    return {f["figure"].key: f["value"] for f in found}
+        found = figures(connection, sample_district.district(connection).today, "zh")
+    return {f["key"]: f["value"] for f in found}
 
 
 @pytest.mark.parametrize("key", REPORT)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
@@ -21,7 +21,7 @@ from gis_service.api.pages import render
 from gis_service.features import counts, listed
 from gis_service.features import names as feature_names
 from gis_service.statistics import Question, figures, statistics
-from layers import Language, Role, registry, with_role
+from layers import Role, registry, with_role
 from maps import registry as map_registry
 
 router = APIRouter(tags=["pages"])
@@ -38,7 +38,10 @@ def start(
         "district": district.name.in_(language),
         "illustrative": district.illustrative,
         "as_of": today,
-        "figures": [_figure(found, language) for found in figures(connection, today)],
+        "figures": [
+            f | {"layer_title": registry()[f["layer"]].title.in_(language)}
+            for f in figures(connection, today, language)
+        ],
         "maps": [
             {
                 "name": name,
@@ -93,18 +96,3 @@ def statistics_page(
         "result": statistics(connection, question, today),
     }
     return render(request, "statistics.html", context)
-
-
-def _figure(found: dict[str, Any], language: Language) -> dict[str, Any]:
-    figure = found["figure"]
-    return {
-        "key": figure.key,
-        "label": figure.label.in_(language),
-        "value": found["value"],
-        "precision": figure.precision,
-        "unit": figure.unit.in_(language),
-        "qualifier": figure.qualifier,
-        "layer": found["layer"].__tablename__,
-        "layer_title": found["layer"].title.in_(language),
-        "filter": figure.where,
-    }

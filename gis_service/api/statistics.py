@@ -9,7 +9,6 @@ from fastapi import APIRouter, Query
 from gis_service.api.deps import AreaQuery, AsOfDep, ConnectionDep, FilterQuery, LanguageDep, LayerDep
 from gis_service.features import listed
 from gis_service.statistics import Question, figures, statistics
-from layers import Language
 
 router = APIRouter(tags=["statistics"])
 
@@ -58,19 +57,5 @@ def get_statistics(
 @router.get("/api/figures", tags=["statistics"])
 def list_figures(connection: ConnectionDep, today: AsOfDep, language: LanguageDep) -> dict[str, Any]:
     """Return the figures of the yearly report, each with its definition and a link to the records behind it."""
-    return {"as_of": today, "figures": [_figure(found, language) for found in figures(connection, today)]}
-
-
-def _figure(found: dict[str, Any], language: Language) -> dict[str, Any]:
-    figure, layer = found["figure"], found["layer"].__tablename__
-    return {
-        "key": figure.key,
-        "label": figure.label.in_(language),
-        "value": found["value"],
-        "unit": figure.unit.in_(language),
-        "qualifier": figure.qualifier,
-        "layer": layer,
-        "measure": figure.measure,
-        "filter": figure.where,
-        "records": f"/api/layers/{layer}/features",
-    }
+    found = figures(connection, today, language)
+    return {"as_of": today, "figures": [f | {"records": f"/api/layers/{f['layer']}/features"} for f in found]}

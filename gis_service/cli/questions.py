@@ -89,19 +89,7 @@ def stats(
 def figures(as_of: AsOf = "", *, json: Json = False) -> None:
     """Compute the figures of the yearly report from the records."""
     with asked(as_of) as (_, connection, today):
-        found = figures_(connection, today)
-    rows = [
-        {
-            "key": f["figure"].key,
-            "label": f["figure"].label.in_(language()),
-            "value": f["value"],
-            "unit": f["figure"].unit.in_(language()),
-            "layer": f["layer"].__tablename__,
-            "measure": f["figure"].measure,
-            "filter": f["figure"].where,
-        }
-        for f in found
-    ]
+        rows = figures_(connection, today, language())
     if json:
         print_json({"figures": rows})
         return
