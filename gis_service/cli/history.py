@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import getpass
-from datetime import date
 from typing import Annotated
 
 import typer
 
-from gis_service.cli.shared import Json, asked, language, out, print_json, print_table, ready, say
-from gis_service.errors import UnknownValue
+from gis_service.cli.shared import Json, asked, day, language, out, print_json, print_table, ready, say
 from gis_service.features import find_layer
 from gis_service.history import history as history_
 from gis_service.history import restore as restore_
@@ -56,11 +54,7 @@ def restore(
     valid_from: Annotated[str, typer.Option(help="The day (YYYY-MM-DD) it holds from; today by default.")] = "",
 ) -> None:
     """Make a feature what it was in one of its versions; that is a change with a history of its own."""
-    try:
-        since = date.fromisoformat(valid_from) if valid_from else None
-    except ValueError as error:
-        raise UnknownValue("--valid-from", valid_from, ["YYYY-MM-DD"]) from error
-    chosen = find_layer(layer)
+    since, chosen = day("--valid-from", valid_from), find_layer(layer)
     with (
         ready() as database,
         database.transaction(getpass.getuser(), reason=reason, valid_from=since) as connection,

@@ -79,13 +79,24 @@ def ready() -> Iterator[Database]:
         yield database
 
 
+def day(option: str, text: str) -> date | None:
+    """Return the day that an option gives, None where it is not given.
+
+    Raises
+    ------
+    UnknownValue
+        Where it is no day.
+    """
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise UnknownValue(option, text, ["YYYY-MM-DD"]) from error
+
+
 @contextmanager
 def asked(as_of: str = "") -> Iterator[tuple[Database, Connection, date]]:
     """Yield the database, a connection that reads it as it is or stood on a day, and the day to judge for."""
-    try:
-        given = date.fromisoformat(as_of) if as_of else None
-    except ValueError as error:
-        raise UnknownValue("--as-of", as_of, ["YYYY-MM-DD"]) from error
+    given = day("--as-of", as_of)
     with ready() as database, database.reading(given) as connection:
         yield database, connection, given or database.district(connection).today
 
