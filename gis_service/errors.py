@@ -6,6 +6,16 @@ GisError                       HTTP  exit
 |  +- UnknownName               404    3   a layer, area, field, feature, river, map ... that is not there
 |  +- UnknownValue              400    2   a parameter's value that is not among the allowed ones
 |  +- OutOfOrder                409    2   a change that would hold from before the version that it follows
+|  +- AlreadyThere              409    2   a record whose code is taken
+|  +- ChangedSince              409    2   somebody has changed the same since the version that was read
+|  +- NotNow                    409    2   a step that the state of a hazard, or of a change, does not allow
+|  +- StaleVersion              412    2   a version that was asked for by If-Match and is no longer the present one
+|  +- BadRecord                 422    4   a record that breaks rules of its layer: field, value and rule of each
+|  +- TooLarge                  413    4   a file larger than allowed
+|  +- WrongType                 415    4   a file of a type that is not taken, or a body of another type
++- NotSignedIn                  401    6   nobody is signed in, or the name, password or token is wrong
+|  +- TooManyTries              429    6   too many failures to sign in
++- Forbidden                    403    6   she who is signed in may not do this, or not here
 +- SourceError                  422    4   a file that cannot be taken
 |  +- UnreadableSource                     cannot be opened or read
 |  +- CrsError                             no CRS, or one that is unknown
@@ -105,6 +115,66 @@ class OutOfOrder(UsageError):
     """A change would hold from before the version that it follows."""
 
     status, title = 409, Label("时间次序有误", "Out of order")
+
+
+class AlreadyThere(UsageError):
+    """A record of this code is there."""
+
+    status, title = 409, Label("已经存在", "Already there")
+
+
+class ChangedSince(UsageError):
+    """Somebody has changed the same since the version that was read."""
+
+    status, title = 409, Label("已被他人修改", "Changed since")
+
+
+class NotNow(UsageError):
+    """The state of a hazard, or of a change, does not allow this step."""
+
+    status, title = 409, Label("当前不可办理", "Not now")
+
+
+class StaleVersion(UsageError):
+    """The version asked for by If-Match is no longer the present one."""
+
+    status, title = 412, Label("版本已过时", "Stale version")
+
+
+class BadRecord(UsageError):
+    """A record breaks rules of its layer; `errors` names field, value and rule of each."""
+
+    status, exit_code, title = 422, 4, Label("记录不符合规则", "The record breaks a rule")
+
+
+class TooLarge(UsageError):
+    """A file is larger than allowed."""
+
+    status, exit_code, title = 413, 4, Label("文件过大", "Too large")
+
+
+class WrongType(UsageError):
+    """A file of a type that is not taken, or a body of another type than expected."""
+
+    status, exit_code, title = 415, 4, Label("类型不支持", "Type not taken")
+
+
+class NotSignedIn(GisError):
+    """Nobody is signed in, or the name, password or token is wrong."""
+
+    status, exit_code, title = 401, 6, Label("请先登录", "Sign in first")
+
+
+class TooManyTries(NotSignedIn):
+    """Too many failures to sign in."""
+
+    status, title = 429, Label("尝试次数过多", "Too many tries")
+
+
+class Forbidden(GisError):
+    """She who is signed in may not do this, or not here."""
+
+    status, exit_code, title = 403, 6, Label("没有权限", "Not allowed")
 
 
 class SourceError(GisError):

@@ -59,6 +59,10 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="Address to serve on.")
     port: int = Field(8000, ge=1, le=65535, description="Port to serve on.")
+    anonymous: bool = Field(
+        default=True,
+        description="Whether who has not signed in may read, as the user `anonymous`; false asks for a sign-in.",
+    )
     language: Language = Field("zh", description="Language of pages where the reader has not chosen: zh or en.")
     pool_size: int = Field(8, ge=1, le=100, description="Database connections that serve requests.")
     page_size: int = Field(100, ge=1, description="Features on a page where the client asks for no number.")

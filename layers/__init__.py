@@ -6,16 +6,15 @@ from layers._layer import (
     Base,
     Figure,
     Layer,
-    Ledger,
     Ratio,
     Role,
     Sum,
     Symbol,
-    ledger,
     own_columns,
     registry,
     with_role,
 )
+from layers._ledger import Duty, Ledger, Subjected, Transition, ledger
 from layers._risk import LEVELS, BySteps, ByTerm, Risk, RiskConfig, Rule, Score
 from layers._vocabulary import UNKNOWN, Label, Language, Term, Vocabulary
 
@@ -26,6 +25,7 @@ __all__ = [
     "Base",
     "BySteps",
     "ByTerm",
+    "Duty",
     "Field",
     "Figure",
     "Label",
@@ -38,9 +38,11 @@ __all__ = [
     "Role",
     "Rule",
     "Score",
+    "Subjected",
     "Sum",
     "Symbol",
     "Term",
+    "Transition",
     "Vocabulary",
     "ledger",
     "own_columns",

@@ -10,7 +10,6 @@ import importlib
 import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date as date_type
 from datetime import datetime
 from enum import Enum
 from functools import cache
@@ -23,7 +22,7 @@ from sqlalchemy import text as sql
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
 
-from layers._fields import Field, date, text
+from layers._fields import Field
 from layers._risk import Risk
 from layers._vocabulary import Label
 
@@ -108,7 +107,8 @@ class Layer(Base):
 
     `geom` is in EPSG:4490, longitude first. `area_code` and `shares` are kept by the database: the area that holds the
     feature, and the metres (lines) or square metres (polygons) of it in each area, "" for outside. `version` holds from
-    `valid_from` on and was recorded at `updated_at`, by `updated_by`, for `reason`; those before are its history.
+    `valid_from` on and was recorded at `updated_at`, by `updated_by`, for `reason`, as part of a `change`: all that
+    was written in one transaction. The versions before are its history.
     """
 
     __abstract__ = True
@@ -123,7 +123,7 @@ class Layer(Base):
     risk: ClassVar[Risk | None] = None
     figures: ClassVar[tuple[Figure, ...]] = ()
     kept: ClassVar[tuple[str, ...]] = (
-        *("area_code", "shares", "version", "valid_from", "updated_at", "updated_by", "reason"),
+        *("area_code", "shares", "version", "valid_from", "updated_at", "updated_by", "reason", "change"),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True, sort_order=-9)
@@ -143,6 +143,7 @@ class Layer(Base):
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now(), sort_order=94)
     updated_by: Mapped[str | None] = mapped_column(Text, sort_order=95)
     reason: Mapped[str | None] = mapped_column(Text, sort_order=96)
+    change: Mapped[int | None] = mapped_column(BigInteger, index=True, sort_order=97)
 
     @declared_attr.directive
     def __tablename__(cls) -> str:  # noqa: N805 - SQLAlchemy's declared_attr
@@ -183,28 +184,6 @@ class Layer(Base):
             *(["area_m2"] if "MultiPolygon" in cls.geometry else []),
             *(m.name for m in cls.measures),
         )
-
-
-class Ledger(Layer):
-    """The base of the ledger of hazards: what the engine must know of it, whatever else it holds.
-
-    A hazard is open while its `status` is one of `open_terms`, and overdue while it is open, not rectified, and the
-    district's day is past its deadline. `major` is the level that makes its subject red.
-    """
-
-    __abstract__ = True
-
-    role = Role.LEDGER
-    open_terms: ClassVar[tuple[str, ...]]
-    major: ClassVar[str]
-
-    subject_layer: Mapped[str | None] = text("对象图层", "Subject's layer")
-    subject_code: Mapped[str | None] = text("对象编号", "Subject's code", indexed=True)
-    status: Mapped[str]
-    level: Mapped[str]
-    found_on: Mapped[date_type | None] = date("发现日期", "Found on")
-    deadline: Mapped[date_type | None] = date("整改期限", "Deadline", aliases=("限期",))
-    rectified_on: Mapped[date_type | None] = date("整改完成日期", "Rectified on")
 
 
 def _check(layer: type[Layer]) -> None:
@@ -266,14 +245,6 @@ def registry() -> Mapping[str, type[Layer]]:
                 raise TypeError(f"layers/{module.name}.py declares {len(layer)} layers; one file is one layer")
             found[layer[0].__tablename__] = layer[0]
     return MappingProxyType(found)
-
-
-def ledger() -> type[Ledger]:
-    """Return the ledger of hazards."""
-    found = with_role(Role.LEDGER)
-    if not issubclass(found, Ledger):
-        raise TypeError(f"layer {found.__tablename__} plays the ledger, but is no Ledger")
-    return found
 
 
 def with_role(role: Role) -> type[Layer]:

@@ -9,7 +9,8 @@ from datetime import date as Date  # noqa: N812 - the column kind is called date
 from sqlalchemy.orm import Mapped
 
 from layers._fields import date, flag, term, text
-from layers._layer import Ledger, Symbol
+from layers._layer import Symbol
+from layers._ledger import Ledger, Transition
 from layers._vocabulary import Label, Term, Vocabulary
 
 STATUS = Vocabulary(
@@ -51,9 +52,53 @@ class Hazard(Ledger):
     standard = "安监总局令16号"
     prefix = "YH"
     geometry = ("Point",)
+    first = "登记"
     open_terms = ("登记", "交办", "整改中", "整改完成")
     major = "重大"
     symbol = Symbol("status", "circle", from_zoom=11, size=5)
+    transitions = (
+        Transition("issue", Label("交办", "Issue"), ("登记",), "交办", stamps="issued_on", needs=("deadline",)),
+        Transition("start", Label("开始整改", "Start"), ("交办",), "整改中"),
+        Transition(
+            "rectify",
+            Label("整改完成", "Report rectified"),
+            ("交办", "整改中"),
+            "整改完成",
+            stamps="rectified_on",
+            signs="rectified_by",
+            needs=("evidence",),
+        ),
+        Transition(
+            "verify",
+            Label("复查合格", "Verify"),
+            ("整改完成",),
+            "复查",
+            duty="verify",
+            stamps="verified_on",
+            signs="verified_by",
+            not_by="rectified_by",
+        ),
+        Transition(
+            "return",
+            Label("退回整改", "Return"),
+            ("整改完成",),
+            "整改中",
+            duty="verify",
+            clears=("rectified_on", "rectified_by"),
+            needs=("note",),
+            not_by="rectified_by",
+        ),
+        Transition("close", Label("销号", "Close"), ("复查",), "销号", duty="verify", stamps="closed_on"),
+        Transition("extend", Label("延期", "Extend"), ("交办", "整改中"), duty="direct", needs=("deadline", "note")),
+        Transition(
+            "supervise",
+            Label("挂牌督办", "Put under special supervision"),
+            ("登记", "交办", "整改中", "整改完成"),
+            duty="direct",
+            sets={"supervised": True},
+            needs=("note",),
+        ),
+    )
 
     kind: Mapped[str] = term("隐患类别", "Kind", KIND, aliases=("类别",))
     level: Mapped[str] = term("隐患级别", "Level", LEVEL, aliases=("级别",))
@@ -62,5 +107,7 @@ class Hazard(Ledger):
     standard_version: Mapped[str | None] = text("判定依据", "Judged by")
     supervised: Mapped[bool | None] = flag("挂牌督办", "Special supervision")
     issued_on: Mapped[Date | None] = date("交办日期", "Issued on")
+    rectified_by: Mapped[str | None] = text("整改人", "Rectified by")
     verified_on: Mapped[Date | None] = date("复查日期", "Verified on")
+    verified_by: Mapped[str | None] = text("复查人", "Verified by")
     closed_on: Mapped[Date | None] = date("销号日期", "Closed on")

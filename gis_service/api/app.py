@@ -40,12 +40,13 @@ area, what lies along a river, risk with its trace, maps, exports. Coordinates a
 
 
 def create_app(database: Database, settings: Settings) -> FastAPI:
-    """Return the service for one district's database."""
+    """Return the service for one district's database; it works as the role that the row policies hold."""
+    served = database.for_service()
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
-        database.engine.dispose()
+        served.engine.dispose()
 
     app = FastAPI(
         title="GIS service",
@@ -57,7 +58,7 @@ def create_app(database: Database, settings: Settings) -> FastAPI:
         dependencies=[Depends(well_formed)],
         responses=problems.RESPONSES,
     )
-    app.state.database, app.state.settings = database, settings
+    app.state.database, app.state.settings = served, settings
     problems.install(app)
     checked = [Depends(known_parameters)]
     # a code may hold slashes, so what follows a code comes before it

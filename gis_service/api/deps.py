@@ -9,8 +9,10 @@ from typing import Annotated, Any
 from fastapi import Depends, Path, Query, Request
 from sqlalchemy import Connection
 
+from gis_service.access import User, known_by, who_acts
 from gis_service.database import Database, District
-from gis_service.errors import UnknownValue, UsageError
+from gis_service.duties import ANONYMOUS
+from gis_service.errors import NotSignedIn, UnknownValue, UsageError
 from gis_service.features import find_layer
 from gis_service.settings import Settings
 from layers import Language, Layer
@@ -18,16 +20,36 @@ from layers import Language, Layer
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
 
 
-def database(request: Request) -> Database:
-    """Return the district's database."""
-    found: Database = request.app.state.database
-    return found
-
-
 def settings(request: Request) -> Settings:
     """Return the service's settings."""
     found: Settings = request.app.state.settings
     return found
+
+
+def identity(request: Request) -> str:
+    """Return the name of the user who asks: whose token she shows, or else the anonymous one's.
+
+    Raises
+    ------
+    NotSignedIn
+        Where the token is nobody's, or nobody may read without one.
+    """
+    database: Database = request.app.state.database
+    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
+    if scheme:
+        found = known_by(database, secret.strip()) if scheme.lower() == "bearer" else None
+        if found is None:
+            raise NotSignedIn("令牌无效或已过期。", "The token is not valid, or no longer.")
+        return found[0]
+    if not settings(request).anonymous:
+        raise NotSignedIn("请先登录。", "Sign in first.")
+    return ANONYMOUS
+
+
+def database(request: Request, name: Annotated[str, Depends(identity)]) -> Database:
+    """Return the district's database for the user who asks: its policies hold her."""
+    found: Database = request.app.state.database
+    return found.acting(name)
 
 
 def as_of_given(
@@ -60,6 +82,14 @@ DatabaseDep = Annotated[Database, Depends(database)]
 SettingsDep = Annotated[Settings, Depends(settings)]
 # given back when the route has returned, before its answer is sent: a slow reader holds no connection
 ConnectionDep = Annotated[Connection, Depends(reading, scope="function")]
+
+
+def user(connection: ConnectionDep) -> User:
+    """Return the user who asks."""
+    return who_acts(connection)
+
+
+UserDep = Annotated[User, Depends(user)]
 
 
 def district(database: DatabaseDep, connection: ConnectionDep) -> District:

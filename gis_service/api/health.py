@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
-from gis_service.api.deps import DatabaseDep
+from gis_service.database import Database
 from gis_service.database.upgrade import require
 
 router = APIRouter(tags=["health"])
@@ -17,8 +17,9 @@ async def live() -> dict[str, str]:
 
 
 @router.get("/readyz")
-def ready(database: DatabaseDep) -> dict[str, str]:
+def ready(request: Request) -> dict[str, str]:
     """Say that the database answers and has this version's tables; 503 where it does not."""
+    database: Database = request.app.state.database
     with database.reading() as connection:
         require(connection)
         return {"status": "ok", "district": database.district(connection).key}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from copy import copy
 from datetime import date, timedelta
 from threading import BoundedSemaphore
 
@@ -11,13 +12,15 @@ from psycopg2 import ProgrammingError
 from psycopg2.extensions import QuotedString
 from sqlalchemy import Connection, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from gis_service.database import district as _district
 from gis_service.database.district import District
 from gis_service.database.objects import past_of
-from gis_service.errors import DatabaseError, OutOfOrder
+from gis_service.database.refusals import refusals
+from gis_service.database.service_role import service_login
+from gis_service.errors import DatabaseError
 from gis_service.settings import Settings
 
 __all__ = ["Database", "District", "note"]
@@ -32,8 +35,13 @@ _PATIENCE = 5.0
 class Database:
     """One district's schema in one PostgreSQL.
 
-    `url` is a SQLAlchemy URL (`postgresql+psycopg2://`); `settings` name the district and size the pool.
+    `url` is a SQLAlchemy URL (`postgresql+psycopg2://`); `settings` name the district and size the pool. Whoever the
+    URL names owns the tables and is held by no policy: that is the operator at her shell. The service works with
+    `for_service()`, and for each user with `acting(user)`.
     """
+
+    user = ""
+    """Who acts; the row policies ask."""
 
     def __init__(self, url: str, settings: Settings) -> None:
         self.settings = settings
@@ -53,15 +61,33 @@ class Database:
         event.listen(self.engine, "connect", _warm)
         self._streams = BoundedSemaphore(max(1, settings.pool_size // 2))
 
+    def for_service(self) -> Database:
+        """Return the same district as the role that serves requests: it owns nothing, and the policies hold it."""
+        return Database(service_login(self.engine.url).render_as_string(hide_password=False), self.settings)
+
+    def acting(self, user: str) -> Database:
+        """Return the same database for one user: every transaction says that it is she who acts."""
+        hers = copy(self)
+        hers.user = user
+        return hers
+
     @contextmanager
-    def transaction(self, user: str = "", *, reason: str = "", valid_from: date | None = None) -> Iterator[Connection]:
+    def transaction(
+        self, user: str = "", *, reason: str = "", valid_from: date | None = None, transition: str = ""
+    ) -> Iterator[Connection]:
         """Yield a connection in one transaction: all of it is kept, or nothing.
 
-        `user` is who changes what, `reason` why; `valid_from` is the day that the changes hold from, the district's
-        by default, and never before the versions that they follow.
+        `user` is who changes what (whoever acts by default), `reason` why; `valid_from` is the day that the changes
+        hold from, the district's by default, and never before the versions that they follow; `transition` is the step
+        of the ledger's loop that they are.
+
+        Raises
+        ------
+        OutOfOrder, Forbidden, NotNow
+            Where the database refuses a change.
         """
-        with self._connected() as connection, connection.begin(), _in_order():
-            note(connection, user=user, reason=reason, valid_from=valid_from)
+        with self._connected() as connection, connection.begin(), refusals():
+            note(connection, user=user or self.user, reason=reason, valid_from=valid_from, transition=transition)
             yield connection
 
     @contextmanager
@@ -69,6 +95,7 @@ class Database:
         """Yield a read-only connection that sees one state throughout: of now, or as it stood at the end of a day."""
         with self._connected() as connection, connection.begin():
             connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            note(connection, user=self.user)
             if as_of:
                 end = as_of + timedelta(days=1) if as_of < date.max else as_of
                 connection.exec_driver_sql(f"SET LOCAL gis.as_of = '{end.isoformat()}'")
@@ -111,28 +138,25 @@ class Database:
             yield connection
 
 
-def note(connection: Connection, *, user: str = "", reason: str = "", valid_from: date | None = None) -> None:
-    """Say who changes what follows in this transaction, why, and from which day on it holds."""
-    for name, value in (("user_name", user), ("reason", reason), ("valid_from", str(valid_from or ""))):
-        if value:
-            # SET LOCAL and not set_config(): only the former is passed on to the nodes of a spread cluster
-            connection.exec_driver_sql(f"SET LOCAL gis.{name} = {_quoted(value)}")
+def note(
+    connection: Connection, *, user: str = "", reason: str = "", valid_from: date | None = None, transition: str = ""
+) -> None:
+    """Say who changes what follows in this transaction, why, from which day on it holds, and which step it is.
 
-
-@contextmanager
-def _in_order() -> Iterator[None]:
-    """Say in the reader's words that a change would hold from before the version that it follows."""
-    try:
-        yield
-    except DBAPIError as error:
-        if getattr(error.orig, "pgcode", "") != "GIS01":
-            raise
-        diagnosis = getattr(error.orig, "diag", None)
-        code, since = getattr(diagnosis, "column_name", ""), getattr(diagnosis, "message_detail", "")
-        raise OutOfOrder(
-            f"{code} 的现有版本自 {since} 起有效，更改不能早于这一天。",
-            f"The present version of {code} holds from {since}; a change cannot hold from before.",
-        ) from error
+    What follows is a change of its own, also where the transaction has made one before.
+    """
+    said = {
+        "change": "",
+        "user_name": user,
+        "reason": reason,
+        "valid_from": str(valid_from or ""),
+        "transition": transition,
+    }
+    # SET LOCAL and not set_config(): only the former is passed on to the nodes of a spread cluster
+    if settings := "; ".join(
+        f"SET LOCAL gis.{name} = {_quoted(value)}" for name, value in said.items() if value or name == "change"
+    ):
+        connection.exec_driver_sql(settings)
 
 
 def _quoted(value: str) -> str:

@@ -21,6 +21,7 @@ from psycopg2 import sql
 
 from gis_service.database.home import ClusterHome, is_free, lock_at_once, not_ours
 from gis_service.database.programs import Account, Programs, find_programs
+from gis_service.database.service_role import LEAKPROOF, service_login
 from gis_service.database.tuning import Machine, tuned
 from gis_service.errors import ClusterError
 
@@ -118,10 +119,7 @@ class Cluster:
         with self._superuser() as cursor:
             # One at a time: two copies of one template disturb each other.
             cursor.execute("SELECT pg_advisory_lock(hashtext('create_database'))")
-            cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [SERVICE])
-            if cursor.fetchone() is None:
-                role = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}")
-                cursor.execute(role.format(sql.Identifier(SERVICE), sql.Literal(self._home.password(SERVICE))))
+            self._create_roles(cursor)
             cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
             if cursor.fetchone() is None:
                 names = (sql.Identifier(part) for part in (name, SERVICE, template or "template1"))
@@ -129,11 +127,21 @@ class Cluster:
             with self._superuser(name) as inside:  # an extension written in C needs a superuser
                 inside.execute("CREATE EXTENSION IF NOT EXISTS postgis")
                 inside.execute("ALTER EXTENSION postgis UPDATE")  # the system may have brought a newer one
+                inside.execute(LEAKPROOF)
 
     def drop_database(self, name: str) -> None:
         """Drop a database and whoever is connected to it; nothing happens where there is none."""
         with self._superuser() as cursor:
             cursor.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    def _create_roles(self, cursor: Any) -> None:  # noqa: ANN401 - psycopg2 publishes no types
+        """Make the owner of the databases and the role that serves requests; both are ordinary roles."""
+        owner = self.url()
+        for login, options in ((owner, ""), (service_login(owner), " NOINHERIT")):
+            cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [login.username])
+            if cursor.fetchone() is None:
+                role = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}" + options)
+                cursor.execute(role.format(sql.Identifier(login.username), sql.Literal(login.password)))
 
     @contextmanager
     def _superuser(self, database: str = "postgres") -> Iterator[Any]:

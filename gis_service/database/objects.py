@@ -5,17 +5,19 @@ So a new layer has them without being told, and a new term of a vocabulary needs
 
 from __future__ import annotations
 
-from importlib.resources import files
-
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
+from gis_service.database.policies import make_access, protect_layer, protect_tables
+from gis_service.database.statements import filled, literal, run
 from gis_service.errors import NotUpgraded
 from layers import Layer, Role, own_columns, registry, with_role
 
 
-def make(connection: Connection, schema: str) -> None:
-    """Make functions, triggers and CHECKs of every layer, within the caller's transaction.
+def make(connection: Connection, schema: str, service: str) -> None:
+    """Make functions, triggers, CHECKs and policies of every table, within the caller's transaction.
+
+    `service` is the role that serves requests.
 
     Raises
     ------
@@ -23,16 +25,22 @@ def make(connection: Connection, schema: str) -> None:
         Where stored rows break a rule of the declarations, e.g. hold a term that a vocabulary has lost.
     """
     layers, past = registry().values(), past_of(schema)
-    _run(connection, f'CREATE SCHEMA IF NOT EXISTS "{past}"')
+    run(connection, f'CREATE SCHEMA IF NOT EXISTS "{past}"')
+    run(connection, f'GRANT USAGE ON SCHEMA "{schema}", "{past}" TO "{service}"')
+    # temporary tables last, or whoever can make one could put it in the place of a table that a function reads
+    run(connection, f'SET LOCAL search_path = "{schema}", public, pg_temp')
     areas = with_role(Role.AREAS)
-    replacements = "".join(_sql("replace", table=layer.__tablename__) for layer in layers if layer is not areas)
-    _run(connection, _sql("functions", areas=areas.__tablename__, replacements=replacements.strip()))
+    replacements = "".join(filled("replace", table=layer.__tablename__) for layer in layers if layer is not areas)
+    run(connection, filled("functions", areas=areas.__tablename__, replacements=replacements.strip()))
+    make_access(connection, areas.__tablename__)
     for layer in layers:
         columns = ["code", "name", "extra", "geom", *(c.name for c in own_columns(layer))]
-        _run(connection, _sql("layer", table=layer.__tablename__, columns=", ".join(columns)))
+        run(connection, filled("layer", table=layer.__tablename__, columns=", ".join(columns)))
         _check(connection, layer)
         _remember(connection, layer, past)
-    _run(connection, _sql("areas", table=areas.__tablename__))
+        protect_layer(connection, layer, past, service)
+    run(connection, filled("areas", table=areas.__tablename__))
+    protect_tables(connection, service)
 
 
 def past_of(schema: str) -> str:
@@ -53,7 +61,7 @@ def _remember(connection: Connection, layer: type[Layer], past: str) -> None:
         "columns": ", ".join(columns),
         "old": ", ".join(f"o.{name}" for name in columns),
     }
-    _run(connection, _sql("history", **names))
+    run(connection, filled("history", **names))
 
 
 def _check(connection: Connection, layer: type[Layer]) -> None:
@@ -61,9 +69,9 @@ def _check(connection: Connection, layer: type[Layer]) -> None:
     table = layer.__tablename__
     for name, rule in _rules(layer).items():
         constraint = f"ck_{table}_{name}"
-        _run(connection, f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {constraint}")
+        run(connection, f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {constraint}")
         try:
-            _run(connection, f"ALTER TABLE {table} ADD CONSTRAINT {constraint} CHECK ({rule})")
+            run(connection, f"ALTER TABLE {table} ADD CONSTRAINT {constraint} CHECK ({rule})")
         except IntegrityError as error:
             raise NotUpgraded(
                 f"图层 {table} 中已有记录不符合字段 {name} 的规则：{rule}。请先更正这些记录。",
@@ -75,23 +83,10 @@ def _rules(layer: type[Layer]) -> dict[str, str]:
     rules = {}
     for name, field in layer.fields().items():
         if field.vocabulary:
-            rules[name] = f"{name} IN ({', '.join(map(_literal, field.vocabulary.codes))})"
+            rules[name] = f"{name} IN ({', '.join(map(literal, field.vocabulary.codes))})"
         bounds = [(">=", field.minimum), ("<=", field.maximum)]
         if limits := [f"{name} {sign} {bound:g}" for sign, bound in bounds if bound is not None]:
             rules[name] = " AND ".join(limits)
-    types = ", ".join(_literal(t.upper()) for t in layer.geometry)
+    types = ", ".join(literal(t.upper()) for t in layer.geometry)
     rules["geom"] = f"GeometryType(geom) IN ({types}) AND NOT ST_IsEmpty(geom) AND ST_IsValid(geom)"
     return rules
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _sql(name: str, **names: str) -> str:
-    return (files("gis_service.database") / "sql" / f"{name}.sql").read_text("utf-8").format(**names)
-
-
-def _run(connection: Connection, statement: str) -> None:
-    """Run SQL as it stands; the driver's own placeholders (%) are not meant."""
-    connection.exec_driver_sql(statement.replace("%", "%%"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from pathlib import Path
 
 from alembic import command
@@ -13,10 +14,15 @@ from sqlalchemy import Connection, insert, select
 from sqlalchemy.exc import ProgrammingError
 
 from gis_service.database import Database, objects
+from gis_service.database.accounts import UserRow
 from gis_service.database.district import DistrictRow
 from gis_service.database.risk_configs import RiskConfigRow
+from gis_service.database.service_role import LEAKPROOF, service_login
+from gis_service.duties import ANONYMOUS
 from gis_service.errors import DatabaseError, NotUpgraded
 from layers import RiskConfig
+
+log = logging.getLogger(__name__)
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -26,9 +32,10 @@ def upgrade(database: Database) -> None:
     with database.transaction() as connection:
         _lock(connection, database.schema)
         _extension(connection)
+        _leakproof(connection)
         connection.exec_driver_sql(f'CREATE SCHEMA IF NOT EXISTS "{database.schema}"')
         command.upgrade(_config(connection), "head")
-        objects.make(connection, database.schema)
+        objects.make(connection, database.schema, _service_role(connection, database))
         _seed(connection, database)
 
 
@@ -70,6 +77,15 @@ def _lock(connection: Connection, schema: str) -> None:
     connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (key,))
 
 
+def _leakproof(connection: Connection) -> None:
+    """Let boxes use their index under row policies, where this user may say so."""
+    try:
+        with connection.begin_nested():
+            connection.exec_driver_sql(LEAKPROOF)
+    except ProgrammingError:
+        log.debug("geometry_overlaps stays as it is: this user is no superuser")
+
+
 def _extension(connection: Connection) -> None:
     if connection.exec_driver_sql("SELECT 1 FROM pg_extension WHERE extname = 'postgis'").first():
         return
@@ -84,11 +100,30 @@ def _extension(connection: Connection) -> None:
         ) from error
 
 
+def _service_role(connection: Connection, database: Database) -> str:
+    """Return the role that serves requests, made where it is missing, unless whoever administers the server has to."""
+    login = service_login(database.engine.url)
+    if connection.exec_driver_sql("SELECT 1 FROM pg_roles WHERE rolname = %s", (login.username,)).first() is None:
+        create = f'CREATE ROLE "{login.username}" LOGIN NOINHERIT'
+        try:
+            with connection.begin_nested():
+                connection.exec_driver_sql(f"{create} PASSWORD '{login.password}'" if login.password else create)
+        except ProgrammingError as error:
+            raise DatabaseError(
+                f"缺少服务角色 {login.username}，且当前用户无权创建。请管理员执行：{create} PASSWORD '…'。",
+                f"The role {login.username} that serves requests is missing and this user may not make it. Ask the "
+                f"server's administrator for: {create} PASSWORD '…'.",
+            ) from error
+    return str(login.username)
+
+
 def _seed(connection: Connection, database: Database) -> None:
     if connection.execute(select(DistrictRow.key)).first() is None:
         name = database.settings.district_name or database.schema
         connection.execute(
             insert(DistrictRow).values(key=database.schema, name_zh=name, name_en=name, illustrative=False)
         )
+    if connection.execute(select(UserRow.name)).first() is None:
+        connection.execute(insert(UserRow).values(name=ANONYMOUS, title="访客", role="viewer"))
     if connection.execute(select(RiskConfigRow.version)).first() is None:
         connection.execute(insert(RiskConfigRow).values(config=RiskConfig().to_json(), note="初始版本"))

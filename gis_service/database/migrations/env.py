@@ -5,7 +5,11 @@ from typing import Any
 from alembic import context
 from geoalchemy2 import alembic_helpers
 
+import gis_service.database.accounts
+import gis_service.database.attachments
+import gis_service.database.changes
 import gis_service.database.district
+import gis_service.database.events
 import gis_service.database.risk_configs
 from layers import Base, registry
 

@@ -1,4 +1,5 @@
--- Functions of every district. Made anew at each upgrade; they see the district they were made in.
+-- Functions of every district. Made anew at each upgrade; they see the district they were made in. Those that run as the
+-- owner of the tables (SECURITY DEFINER) keep something that who writes may not see as a whole: areas, histories.
 
 -- Geodesic metres of a line (dimension 1) or square metres of a polygon (2); parts of lower dimension count nothing.
 CREATE OR REPLACE FUNCTION gis_measure(shape geometry, dimension integer) RETURNS double precision
@@ -44,7 +45,7 @@ BEGIN
 END $$;
 
 CREATE OR REPLACE FUNCTION gis_keep_place() RETURNS trigger
-LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
     SELECT place.area, place.shares INTO NEW.area_code, NEW.shares FROM gis_place(NEW.geom) place;
     RETURN NEW;
@@ -77,13 +78,14 @@ BEGIN
     NEW.updated_at := clock_timestamp();
     NEW.updated_by := nullif(current_setting('gis.user_name', true), '');
     NEW.reason := nullif(current_setting('gis.reason', true), '');
+    NEW.change := gis_change();
     RETURN NEW;
 END $$;
 
 -- Hierarchy follows from the shapes: the parent is the smallest larger area that holds at least nine tenths of an
 -- area; a leaf is nobody's parent. A leaf holds itself, so that the statistics of areas are like those of any layer.
 CREATE OR REPLACE FUNCTION gis_keep_hierarchy() RETURNS void
-LANGUAGE sql SET search_path FROM CURRENT AS $$
+LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
     WITH size AS MATERIALIZED (
         SELECT code, geom, ST_Area(geom) AS area, ST_PointOnSurface(geom) AS inside FROM {areas}
     ), parent AS MATERIALIZED (
@@ -111,13 +113,13 @@ $$;
 
 -- Place anew every feature that lies where areas have changed; their versions stay.
 CREATE OR REPLACE FUNCTION gis_replace(changed geometry[]) RETURNS void
-LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
     {replacements}
 END $$;
 
 CREATE OR REPLACE FUNCTION gis_areas_changed() RETURNS trigger
-LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
     changed geometry[];
 BEGIN
@@ -140,4 +142,10 @@ CREATE OR REPLACE FUNCTION gis_refuse_truncate() RETURNS trigger
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
     RAISE EXCEPTION 'TRUNCATE leaves no history; DELETE the rows of % instead', TG_TABLE_NAME;
+END $$;
+
+CREATE OR REPLACE FUNCTION gis_refuse_change() RETURNS trigger
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    RAISE EXCEPTION '% is only appended to', TG_TABLE_NAME;
 END $$;

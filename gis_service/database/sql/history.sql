@@ -5,15 +5,18 @@ CREATE TABLE IF NOT EXISTS {table}_history (
     ended_at timestamptz NOT NULL,
     ended_by text,
     ended_reason text,
+    ended_change bigint,
     deleted boolean NOT NULL
 );
 {missing}
+ALTER TABLE {table}_history ADD COLUMN IF NOT EXISTS ended_change bigint;
 CREATE INDEX IF NOT EXISTS ix_{table}_history_code ON {table}_history (code, version);
 CREATE INDEX IF NOT EXISTS idx_{table}_history_geom ON {table}_history USING gist (geom);
+CREATE INDEX IF NOT EXISTS ix_{table}_history_change ON {table}_history (ended_change);
 
 -- A trigger gathers its rows in a variable before it writes: so it also runs where the tables are spread over nodes.
 CREATE OR REPLACE FUNCTION gis_remember_{table}() RETURNS trigger
-LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
     were {table}[];
     are {table}[];
@@ -21,14 +24,15 @@ BEGIN
     IF TG_OP = 'UPDATE' THEN
         SELECT array_agg(ROW(o.*)::{table}), array_agg(ROW(n.*)::{table}) INTO were, are
         FROM old_rows o JOIN new_rows n USING (id) WHERE o.version <> n.version;
-        INSERT INTO {table}_history ({columns}, valid_to, ended_at, ended_by, ended_reason, deleted)
-        SELECT {old}, n.valid_from, n.updated_at, n.updated_by, n.reason, false
+        INSERT INTO {table}_history ({columns}, valid_to, ended_at, ended_by, ended_reason, ended_change, deleted)
+        SELECT {old}, n.valid_from, n.updated_at, n.updated_by, n.reason, n.change, false
         FROM unnest(were) o JOIN unnest(are) n USING (id);
     ELSE
         SELECT array_agg(ROW(o.*)::{table}) INTO were FROM old_rows o;
-        INSERT INTO {table}_history ({columns}, valid_to, ended_at, ended_by, ended_reason, deleted)
+        INSERT INTO {table}_history ({columns}, valid_to, ended_at, ended_by, ended_reason, ended_change, deleted)
         SELECT {old}, greatest(gis_moment(), o.valid_from), clock_timestamp(),
-            nullif(current_setting('gis.user_name', true), ''), nullif(current_setting('gis.reason', true), ''), true
+            nullif(current_setting('gis.user_name', true), ''), nullif(current_setting('gis.reason', true), ''),
+            gis_change(), true
         FROM unnest(were) o;
     END IF;
     RETURN NULL;

@@ -1,0 +1,139 @@
+-- Who acts, and what is hers. These functions run as the owner of the tables: who asks cannot read the accounts.
+CREATE OR REPLACE FUNCTION gis_user() RETURNS users
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
+    SELECT u FROM users u WHERE u.name = current_setting('gis.user_name', true) AND u.active
+$$;
+
+CREATE OR REPLACE FUNCTION gis_may(duty text) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
+    SELECT coalesce((gis_user()).role = ANY (CASE duty {duties} END), false)
+$$;
+
+-- Whether her areas are not narrowed; and else the codes of her areas, and of all areas inside them.
+CREATE OR REPLACE FUNCTION gis_everywhere() RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
+    SELECT coalesce((SELECT (u).areas IS NULL FROM gis_user() u WHERE (u).name IS NOT NULL), false)
+$$;
+
+CREATE OR REPLACE FUNCTION gis_areas() RETURNS text[]
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
+    WITH RECURSIVE hers AS (
+        SELECT a.code FROM {areas} a WHERE a.code = ANY ((gis_user()).areas)
+        UNION SELECT a.code FROM {areas} a JOIN hers ON a.parent_code = hers.code
+    )
+    SELECT coalesce(array_agg(code), '{{}}') FROM hers
+$$;
+
+-- The codes of the areas around hers: the district's outline, but none of her neighbours.
+CREATE OR REPLACE FUNCTION gis_areas_around() RETURNS text[]
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
+    WITH RECURSIVE around AS (
+        SELECT a.parent_code FROM {areas} a WHERE a.code = ANY ((gis_user()).areas)
+        UNION SELECT a.parent_code FROM {areas} a JOIN around ON a.code = around.parent_code
+    )
+    SELECT coalesce(array_agg(parent_code), '{{}}') FROM around
+$$;
+
+-- Whether a layer is hers as a whole; and else which layers are: what is about their features is hers too.
+CREATE OR REPLACE FUNCTION gis_holds(layer text) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
+    SELECT coalesce((SELECT (u).layers IS NULL OR layer = ANY ((u).layers) FROM gis_user() u WHERE (u).name IS NOT NULL), false)
+$$;
+
+CREATE OR REPLACE FUNCTION gis_layers() RETURNS text[]
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
+    SELECT coalesce((gis_user()).layers, '{{}}')
+$$;
+
+CREATE OR REPLACE FUNCTION gis_columns() RETURNS text[]
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
+    SELECT (gis_user()).columns
+$$;
+
+-- Whether a record lies in her areas with all of it: what is also elsewhere may be read, not written.
+CREATE OR REPLACE FUNCTION gis_within(area_code text, shares jsonb) RETURNS boolean
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+    SELECT gis_everywhere()
+        OR CASE WHEN shares IS NULL THEN ARRAY[area_code] ELSE ARRAY(SELECT jsonb_object_keys(shares)) END <@ gis_areas()
+$$;
+
+-- Whether she sees a record, and whether she may write to it. They run as who asks, so that the table's policies decide.
+CREATE OR REPLACE FUNCTION gis_sees(layer text, code text) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    found boolean := false;
+BEGIN
+    IF layer IN ({layers}) THEN
+        EXECUTE format('SELECT EXISTS (SELECT FROM %I t WHERE t.code = $1)', layer) INTO found USING code;
+    END IF;
+    RETURN found;
+END $$;
+
+CREATE OR REPLACE FUNCTION gis_reaches(layer text, code text) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    found boolean := false;
+BEGIN
+    IF layer IN ({layers}) THEN
+        EXECUTE format(
+            'SELECT EXISTS (SELECT FROM %I t WHERE t.code = $1 AND gis_within(t.area_code, t.shares))', layer
+        ) INTO found USING code;
+    END IF;
+    RETURN found;
+END $$;
+
+-- What is asked before anybody is known: the hash to compare a password with, and whose a token is.
+CREATE OR REPLACE FUNCTION gis_password_of(user_name text) RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
+    SELECT u.password FROM users u WHERE u.name = user_name AND u.active
+$$;
+
+CREATE OR REPLACE FUNCTION gis_known_by(token_hash text, OUT user_name text, OUT kind text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
+    SELECT t.user_name, t.kind FROM tokens t JOIN users u ON u.name = t.user_name
+    WHERE t.hash = token_hash AND u.active AND (t.expires_at IS NULL OR t.expires_at > now())
+$$;
+
+CREATE OR REPLACE FUNCTION gis_set_own_password(hash text) RETURNS void
+LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+    UPDATE users u SET password = hash WHERE u.name = (gis_user()).name
+$$;
+
+-- The change that this transaction is: made when it first writes to a layer.
+CREATE OR REPLACE FUNCTION gis_change() RETURNS bigint
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE
+    known bigint := nullif(current_setting('gis.change', true), '')::bigint;
+BEGIN
+    IF known IS NULL THEN
+        INSERT INTO changes (recorded_by, reason, valid_from, undoes) VALUES (
+            nullif(current_setting('gis.user_name', true), ''), nullif(current_setting('gis.reason', true), ''),
+            gis_moment(), nullif(current_setting('gis.undoes', true), '')::bigint
+        ) RETURNING id INTO known;
+        PERFORM set_config('gis.change', known::text, true);
+    END IF;
+    RETURN known;
+END $$;
+
+-- She sets only the columns that are hers, and gives an earlier day only where she may.
+CREATE OR REPLACE FUNCTION gis_permit() RETURNS trigger
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+    hers text[] := gis_columns();
+    touched text;
+BEGIN
+    IF nullif(current_setting('gis.valid_from', true), '') IS NOT NULL AND NOT gis_may('backdate') THEN
+        RAISE EXCEPTION 'an earlier day needs the duty to backdate' USING ERRCODE = 'GIS02', COLUMN = 'valid_from';
+    END IF;
+    IF TG_OP = 'DELETE' THEN
+        RETURN OLD;
+    END IF;
+    IF TG_OP = 'UPDATE' AND hers IS NOT NULL THEN
+        SELECT n.key INTO touched FROM jsonb_each(to_jsonb(NEW)) n JOIN jsonb_each(to_jsonb(OLD)) o USING (key)
+        WHERE n.value IS DISTINCT FROM o.value AND n.key <> ALL (hers) LIMIT 1;
+        IF touched IS NOT NULL THEN
+            RAISE EXCEPTION 'the column % is not hers', touched USING ERRCODE = 'GIS02', COLUMN = touched;
+        END IF;
+    END IF;
+    RETURN NEW;
+END $$;
