@@ -145,18 +145,10 @@ def note(
 
     What follows is a change of its own, also where the transaction has made one before.
     """
-    said = {
-        "change": "",
-        "user_name": user,
-        "reason": reason,
-        "valid_from": str(valid_from or ""),
-        "transition": transition,
-    }
+    said = {"user_name": user, "reason": reason, "valid_from": str(valid_from or ""), "transition": transition}
+    given = {"change": ""} | {name: value for name, value in said.items() if value}
     # SET LOCAL and not set_config(): only the former is passed on to the nodes of a spread cluster
-    if settings := "; ".join(
-        f"SET LOCAL gis.{name} = {_quoted(value)}" for name, value in said.items() if value or name == "change"
-    ):
-        connection.exec_driver_sql(settings)
+    connection.exec_driver_sql("; ".join(f"SET LOCAL gis.{name} = {_quoted(value)}" for name, value in given.items()))
 
 
 def _quoted(value: str) -> str:
