@@ -63,6 +63,7 @@ class Settings(BaseSettings):
         default=True,
         description="Whether who has not signed in may read, as the user `anonymous`; false asks for a sign-in.",
     )
+    session_hours: float = Field(12, gt=0, le=24 * 90, description="Hours after which a browser has to sign in anew.")
     language: Language = Field("zh", description="Language of pages where the reader has not chosen: zh or en.")
     pool_size: int = Field(8, ge=1, le=100, description="Database connections that serve requests.")
     page_size: int = Field(100, ge=1, description="Features on a page where the client asks for no number.")

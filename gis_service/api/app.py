@@ -19,6 +19,7 @@ from gis_service.api import (
     health,
     history,
     layers,
+    login,
     maps,
     problems,
     risk,
@@ -28,7 +29,9 @@ from gis_service.api import (
 )
 from gis_service.api.deps import known_parameters, well_formed
 from gis_service.api.head import Head
+from gis_service.api.headers import Headers
 from gis_service.database import Database
+from gis_service.sessions import Tries
 from gis_service.settings import Settings
 
 DESCRIPTION = """
@@ -58,11 +61,11 @@ def create_app(database: Database, settings: Settings) -> FastAPI:
         dependencies=[Depends(well_formed)],
         responses=problems.RESPONSES,
     )
-    app.state.database, app.state.settings = served, settings
+    app.state.database, app.state.settings, app.state.tries = served, settings, Tries()
     problems.install(app)
     checked = [Depends(known_parameters)]
     # a code may hold slashes, so what follows a code comes before it
-    for resource in (layers, history, features, statistics, along, risk, exports, tiles, start):
+    for resource in (layers, history, features, statistics, along, risk, exports, tiles, start, login):
         app.include_router(resource.router, dependencies=checked)
     for resource in (maps, health, docs):
         app.include_router(resource.router)
@@ -71,4 +74,5 @@ def create_app(database: Database, settings: Settings) -> FastAPI:
     app.mount("/assets", StaticFiles(directory=str(web / "static")), name="assets")
     app.add_middleware(GZipMiddleware, minimum_size=1000)
     app.add_middleware(Head)
+    app.add_middleware(Headers)
     return app

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import date
 from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query, Request
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from gis_service.access import User, known_by, who_acts
+from gis_service.api.cookies import SAFE, SESSION, require_same_site, require_token
 from gis_service.database import Database, District
 from gis_service.duties import ANONYMOUS
-from gis_service.errors import NotSignedIn, UnknownValue, UsageError
+from gis_service.errors import GisError, NotSignedIn, UnknownValue, UsageError
 from gis_service.features import find_layer
 from gis_service.settings import Settings
 from layers import Language, Layer
@@ -26,13 +29,13 @@ def settings(request: Request) -> Settings:
     return found
 
 
-def identity(request: Request) -> str:
-    """Return the name of the user who asks: whose token she shows, or else the anonymous one's.
+def caller(request: Request) -> str | None:
+    """Return the name of the user who is signed in, by a program's token or a browser's session; None where nobody is.
 
     Raises
     ------
     NotSignedIn
-        Where the token is nobody's, or nobody may read without one.
+        Where a token is shown that is nobody's. A session that has ended is no error: the browser is to forget it.
     """
     database: Database = request.app.state.database
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
@@ -40,10 +43,52 @@ def identity(request: Request) -> str:
         found = known_by(database, secret.strip()) if scheme.lower() == "bearer" else None
         if found is None:
             raise NotSignedIn("令牌无效或已过期。", "The token is not valid, or no longer.")
+        request.state.signed_in = True
         return found[0]
+    if not (secret := request.cookies.get(SESSION, "")):
+        return None
+    found = known_by(database, secret)
+    if found is None or found[1] != "session":
+        request.state.stale = True
+        return None
+    request.state.signed_in, request.state.session = True, secret
+    return found[0]
+
+
+async def page_token(request: Request) -> str:
+    """Return the token of the page that sends this, from the header or the form."""
+    if request.method in SAFE or SESSION not in request.cookies:
+        return ""
+    if given := request.headers.get("x-csrf-token"):
+        return given
+    form = await request.form()  # empty where the body is none
+    return str(form.get("csrf_token", ""))
+
+
+def identity(request: Request, token: Annotated[str, Depends(page_token)]) -> str:
+    """Return the name of the user who asks: who is signed in, or else the anonymous one's.
+
+    Raises
+    ------
+    NotSignedIn
+        Where a token is nobody's, or nobody may read without signing in.
+    Forbidden
+        Where a browser's session writes, and it is not a page of this session that asks.
+    """
+    name = caller(request)
+    if name is not None:
+        if request.method not in SAFE and (secret := session_of(request)):
+            require_same_site(request)
+            require_token(secret, token)
+        return name
     if not settings(request).anonymous:
         raise NotSignedIn("请先登录。", "Sign in first.")
     return ANONYMOUS
+
+
+def session_of(request: Request) -> str:
+    """Return the secret of the session by which the caller is known, empty where it is not by one."""
+    return str(getattr(request.state, "session", ""))
 
 
 def database(request: Request, name: Annotated[str, Depends(identity)]) -> Database:
@@ -90,6 +135,14 @@ def user(connection: ConnectionDep) -> User:
 
 
 UserDep = Annotated[User, Depends(user)]
+
+
+def reader(request: Request) -> User | None:
+    """Return whom a page is drawn for, also that of an error; None where that cannot be said."""
+    database: Database = request.app.state.database
+    with suppress(GisError, DBAPIError), database.acting(caller(request) or ANONYMOUS).reading() as connection:
+        return who_acts(connection)
+    return None
 
 
 def district(database: DatabaseDep, connection: ConnectionDep) -> District:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from functools import cache
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from gis_service.api.deps import LANGUAGES, chosen_language
+from gis_service.api.cookies import csrf_token
+from gis_service.api.deps import LANGUAGES, chosen_language, reader, session_of
+from gis_service.duties import LABELS
 from maps import registry, with_nonce
 
 _YEAR = 365 * 24 * 3600
@@ -27,17 +30,24 @@ def _templates() -> Environment:
         undefined=StrictUndefined,
     )
     environment.globals["menu"] = registry
+    environment.globals["roles"] = LABELS
     return environment
 
 
 def render(request: Request, template: str, context: Mapping[str, Any], status: int = 200) -> HTMLResponse:
-    """Return a page made of a template; it knows the request's path and the reader's language."""
+    """Return a page made of a template; it knows the request's path, the reader's language, and who she is.
+
+    `user` is None where that cannot be said, as on the page of an error of the database.
+    """
     language = chosen_language(request)
-    html = (
-        _templates()
-        .get_template(template)
-        .render(language=language, t=lambda zh, en: zh if language == "zh" else en, path=request.url.path, **context)
-    )
+    known: dict[str, Any] = {
+        "language": language,
+        "t": lambda zh, en: zh if language == "zh" else en,
+        "path": request.url.path,
+        "user": reader(request) if status < HTTPStatus.INTERNAL_SERVER_ERROR else None,
+        "csrf_token": csrf_token(session) if (session := session_of(request)) else "",
+    }
+    html = _templates().get_template(template).render(known | dict(context))
     return page(request, html, status)
 
 
@@ -52,11 +62,26 @@ def page(request: Request, html: str, status: int = 200) -> HTMLResponse:
     response = HTMLResponse(
         with_nonce(html, nonce),
         status_code=status,
-        headers={"Content-Security-Policy": policy, "Cache-Control": "no-cache", "Vary": "Cookie"},
+        headers={"Content-Security-Policy": policy, "Cache-Control": "no-cache"},
     )
     if request.query_params.get("lang") in LANGUAGES:
         response.set_cookie("lang", request.query_params["lang"], max_age=_YEAR, samesite="lax", httponly=True)
     return response
+
+
+def login_page(request: Request, problem: str = "", status: int = 200) -> HTMLResponse:
+    """Return the page to sign in on; where the reader wanted to go is in its address."""
+    return render(request, "login.html", {"problem": problem, "next": local(request.query_params.get("next"))}, status)
+
+
+def local(address: str | None) -> str:
+    r"""Return an address of this service, the start page where another's is given.
+
+    Browsers read a backslash as a slash and leave out tabs and line ends: `/\host` and `//host` lead away.
+    """
+    given = address or "/"
+    clean = given.startswith("/") and given[1:2] not in ("/", "\\") and given.isprintable() and "\\" not in given
+    return given if clean else "/"
 
 
 def _image_host(request: Request) -> str:

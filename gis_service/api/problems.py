@@ -5,17 +5,19 @@ from __future__ import annotations
 import logging
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import Response
+from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.exc import DataError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
+from gis_service.api.cookies import SAFE
 from gis_service.api.deps import chosen_language
-from gis_service.api.pages import render
+from gis_service.api.pages import login_page, render
 from gis_service.errors import DatabaseError, GisError, UsageError
 from layers import Label
 
@@ -35,6 +37,8 @@ _DOCUMENT: dict[str, Any] = {
 }
 _MEANINGS: dict[int | str, str] = {
     400: "The request is not understood, e.g. a filter that does not parse or a number out of range.",
+    401: "Nobody is signed in and this needs it, or the token is nobody's.",
+    403: "She who is signed in may not do this, or not here.",
     404: "Something named is not there: a layer, an area, a field, a feature, a map.",
     "4XX": "Another fault of the request, e.g. a method that the address does not take.",
     503: "The database is away, busy, or not of this version.",
@@ -83,8 +87,9 @@ def _of_a_parameter(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
     name, value = str(first["loc"][-1]), first.get("input")
-    zh = f"参数 {name} 的值“{value}”无效。" if value is not None else f"缺少参数 {name}。"
-    en = f"{value!r} is no valid value of {name}: {first['msg']}."
+    zh, en = f"参数 {name} 的值“{value}”无效。", f"{value!r} is no valid value of {name}: {first['msg']}."
+    if value is None or first["type"] == "missing":
+        zh, en = f"缺少参数 {name}。", f"The parameter {name} is missing."
     return _problem(request, UsageError(zh, en, parameter=name))
 
 
@@ -118,7 +123,10 @@ def _of_a_fault(request: Request, error: Exception) -> Response:
 
 def _problem(request: Request, error: GisError) -> Response:
     members = ({"allowed": list(error.allowed)} if error.allowed else {}) | error.members
-    return _answer(request, error.status, f"/docs/problems#{error.kind}", error.title, error.message, members)
+    answer = _answer(request, error.status, f"/docs/problems#{error.kind}", error.title, error.message, members)
+    if "retry_after" in members:
+        answer.headers["Retry-After"] = str(members["retry_after"])
+    return answer
 
 
 def _answer(
@@ -134,10 +142,20 @@ def _answer(
         **(members or {}),
     }
     if "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api"):
-        return render(request, "problem.html", {"problem": {"allowed": [], **document}}, status=status)
+        return _page(request, status, {"allowed": [], **document})
+    headers: dict[str, str] = {"Content-Language": language}
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
     return Response(
-        orjson.dumps(document, default=str),
-        status_code=status,
-        media_type="application/problem+json",
-        headers={"Content-Language": language},
+        orjson.dumps(document, default=str), status_code=status, media_type="application/problem+json", headers=headers
     )
+
+
+def _page(request: Request, status: int, document: dict[str, Any]) -> Response:
+    """Return the problem as a page; whoever has to sign in first is asked to, and led back."""
+    if status not in (HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS):
+        return render(request, "problem.html", {"problem": document}, status=status)
+    if request.method in SAFE:
+        asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return RedirectResponse(f"/login?next={quote(asked, safe='/')}", HTTPStatus.SEE_OTHER)
+    return login_page(request, document["detail"], status)
