@@ -1,7 +1,7 @@
 """The command line: `gis --help`. The same verbs as the service, over the same functions.
 
 Exit codes: 0 done; 1 failed; 2 wrong usage; 3 something named is not there; 4 a file cannot be taken or written, or
-rows of it were refused; 5 the database is not available.
+rows of it were refused; 5 the database is not available; 6 not signed in, or not allowed.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ class Commands(TyperGroup):
 app = typer.Typer(
     cls=Commands,
     help="城区建设空间管理 · Spatial management for a construction bureau.",
-    epilog="Exit codes: 0 done; 1 failed; 2 wrong usage; 3 not found; 4 a file or rows of it refused; 5 database.",
+    epilog="Exit codes: 0 done; 1 failed; 2 wrong usage; 3 not found; 4 a file or rows of it refused; 5 database; "
+    "6 not allowed.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
