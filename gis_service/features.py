@@ -72,6 +72,12 @@ def selection(
     return and_(clause, in_area(layer, area_codes(connection, area))) if area else clause
 
 
+def sees_everything(connection: Connection) -> bool:
+    """Say whether who asks is narrowed to no areas: then what is not there is not there, and not just not hers."""
+    free = literal_column(f"NOT row_security_active('{with_role(Role.AREAS).__tablename__}')")
+    return bool(connection.scalar(select(or_(free, func.gis_everywhere()))))
+
+
 def area_codes(connection: Connection, area: str) -> list[str]:
     """Return the codes of an area and of all areas inside it.
 

@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Numeric, cast, column, func, literal, select, true
 
 from gis_service.errors import UnknownName
-from gis_service.features import area_codes
+from gis_service.features import area_codes, sees_everything
 from gis_service.filters import where
 from layers import Figure, Label, Language, Layer, Ratio, Role, Sum, registry, with_role
 
@@ -72,8 +72,10 @@ def statistics(connection: Connection, question: Question, today: date) -> dict[
     question = question.checked()
     cells = _cells(connection, question, today)
     areas = _areas(connection, question.area)
-    if question.area:
+    if question.area or not sees_everything(connection):
         cells = {key: sums for key, sums in cells.items() if key[0] in areas}
+    else:  # what lies in an area that was not there on that day lay outside
+        cells = _added(cells, lambda key: (key[0] if key[0] in areas else None, *key[1:]))
     if not question.group:
         cells = {(code,): {} for code in (*areas, *([] if question.area else [None]))} | cells
     order = _order(question)

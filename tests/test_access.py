@@ -1,0 +1,244 @@
+"""Everybody sees only what is hers, on every door: the database itself holds her to it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import product
+
+import httpx
+import pytest
+import shapely
+import sqlalchemy as sa
+from conftest import copied
+from people import bearing, signed_in
+from serving import serving
+
+from gis_service.api.app import create_app
+from gis_service.database import Database
+from gis_service.database.cluster import Cluster
+from gis_service.errors import Forbidden
+from gis_service.settings import Settings
+from layers import Layer, Role, Subjected, own_columns, registry, with_role
+from maps import registry as map_registry
+
+HERS, OTHERS = "350104001", "350104002"
+"""Two sub-districts, side by side; who is asked about has the first."""
+SECRET = "乙区机密"
+WEST = {HERS: 119.0, OTHERS: 119.1}
+AREAS = with_role(Role.AREAS)
+RECORDED = [layer for layer in registry().values() if layer is not AREAS]
+ABOUT = next(name for name, layer in registry().items() if layer is not AREAS and not issubclass(layer, Subjected))
+
+
+def _code(layer: type[Layer], area: str) -> str:
+    return f"{area}-{layer.__tablename__}"
+
+
+def _shape(layer: type[Layer], area: str) -> str:
+    west = WEST[area] + 0.03
+    shapes = {
+        "Point": shapely.Point(west, 26.02),
+        "MultiLineString": shapely.MultiLineString([[(west, 26.02), (west + 0.03, 26.03)]]),
+        "MultiPolygon": shapely.MultiPolygon([shapely.box(west, 26.02, west + 0.01, 26.03)]),
+    }
+    return shapes[layer.geometry[0]].wkt
+
+
+def _put(connection: sa.Connection, layer: type[Layer], area: str, name: str) -> None:
+    values = {"code": _code(layer, area), "name": name, "shape": _shape(layer, area)}
+    values |= {c.name: SECRET for c in own_columns(layer) if c.info["field"].kind == "text" and area == OTHERS}
+    if issubclass(layer, Subjected):
+        values |= {"subject_layer": ABOUT, "subject_code": f"{area}-{ABOUT}"}
+    names = [name for name in values if name != "shape"]
+    connection.execute(
+        sa.text(
+            f"INSERT INTO {layer.__tablename__} ({', '.join(names)}, geom) "
+            f"VALUES ({', '.join(f':{name}' for name in names)}, ST_GeomFromText(:shape, 4490))"
+        ),
+        values,
+    )
+
+
+def _settle(database: Database, *, both: bool) -> None:
+    """Put two sub-districts into an empty district, and into each, or only into hers, a life of records."""
+    with database.transaction("创建者") as connection:
+        for code, west in WEST.items():
+            shape = f"ST_Multi(ST_MakeEnvelope({west}, 26, {west + 0.1}, 26.1, 4490))"
+            connection.exec_driver_sql(
+                f"INSERT INTO areas (code, name, level, geom) VALUES ('{code}', '{code}', '街道', {shape})"
+            )
+    for area in (HERS, OTHERS) if both else (HERS,):
+        name = "甲" if area == HERS else SECRET
+        with database.transaction(name, reason=f"{name}建账") as connection:
+            for layer in sorted(RECORDED, key=lambda layer: issubclass(layer, Subjected)):
+                _put(connection, layer, area, name)
+        with database.transaction(name, reason=f"{name}更正") as connection:
+            for layer in RECORDED:
+                table, code = layer.__tablename__, _code(layer, area)
+                connection.exec_driver_sql(f"UPDATE {table} SET name = name || '改' WHERE code = '{code}'")
+    signed_in(database, "others", "manager", areas=[OTHERS])
+
+
+@pytest.fixture(scope="module")
+def both(cluster: Cluster, upgraded_template: str) -> Iterator[Database]:
+    """A district of two sub-districts with records."""
+    for database in copied(cluster, upgraded_template, "access_both"):
+        _settle(database, both=True)
+        yield database
+
+
+@pytest.fixture(scope="module")
+def alone(cluster: Cluster, upgraded_template: str) -> Iterator[Database]:
+    """The same district, in which the other sub-district never had a record."""
+    for database in copied(cluster, upgraded_template, "access_alone"):
+        _settle(database, both=False)
+        yield database
+
+
+def _tiles() -> Iterator[str]:
+    """Yield tiles on which both sub-districts lie."""
+    yield from ("0/0/0", "7/106/54", "8/212/108")
+
+
+FILLED = {
+    "layer": list(registry()),
+    "code": None,  # by the layer; hers and the others'
+    "name": list(map_registry()),
+    "id": ["1", "2", "3", "4", "5"],
+}
+
+
+def _addresses(method: str) -> Iterator[str]:
+    """Yield every address of the service that takes a method, filled in with every layer, and codes of both."""
+    for path, methods in _routes():
+        if method not in methods:
+            continue
+        filled = path.replace("{z}/{x}/{y}", "{tile}").replace(":path}", "}")
+        names = re.findall(r"{(\w+)}", filled)
+        choices = [list(_tiles()) if name == "tile" else FILLED[name] or ["hers", "others"] for name in names]
+        for chosen in product(*choices):
+            values = dict(zip(names, chosen, strict=True))
+            layer = registry()[values.get("layer", "hazards")]
+            if "code" in values:
+                values["code"] = _code(layer, HERS if values["code"] == "hers" else OTHERS)
+            yield filled.format(**values)
+
+
+def _routes() -> Iterator[tuple[str, set[str]]]:
+    """Yield every route of the service with its methods, from the application itself."""
+    app = create_app(Database("postgresql+psycopg2://nobody@127.0.0.1/none", Settings()), Settings())
+    for included in app.routes:
+        router = getattr(included, "original_router", None)
+        for route in router.routes if router else [included]:
+            if methods := getattr(route, "methods", None):
+                yield route.path, methods
+
+
+_VOLATILE = re.compile(rb"\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-][\d:]+)?|nonce=\"[^\"]+\"|127\.0\.0\.1:\d+|[0-9a-f]{32}")
+
+
+def _asked(client: httpx.Client, address: str) -> tuple[int, bytes]:
+    """Ask, and return the answer without moments and nonces."""
+    answer = client.get(address)
+    return answer.status_code, _VOLATILE.sub(b"", answer.content)
+
+
+@pytest.mark.parametrize(
+    "query", ["", "?as_of=2999-01-01", f"?area={OTHERS}", f"?code={_code(registry()['rivers'], OTHERS)}"]
+)
+def test_whatever_she_asks_the_answer_is_as_if_the_other_sub_district_held_nothing(
+    both: Database, alone: Database, query: str
+) -> None:
+    secrets = [signed_in(database, "she", "manager", areas=[HERS]) for database in (both, alone)]
+    with (
+        serving(both) as full,
+        serving(alone) as bare,
+        httpx.Client(base_url=full, headers=bearing(secrets[0]), timeout=60) as here,
+        httpx.Client(base_url=bare, headers=bearing(secrets[1]), timeout=60) as there,
+    ):
+        seen = 0
+        for address in _addresses("GET"):
+            status, answer = _asked(here, address + query)
+            assert SECRET.encode() not in answer, address
+            assert (status, answer) == _asked(there, address + query), address
+            seen += status == 200
+        assert seen >= (60 if not query else 5)
+
+
+def test_who_is_narrowed_to_nothing_sees_everything_and_so_the_comparison_can_fail(both: Database) -> None:
+    secret = signed_in(both, "all", "viewer")
+    with serving(both) as root, httpx.Client(base_url=root, headers=bearing(secret), timeout=60) as client:
+        told = [address for address in _addresses("GET") if SECRET.encode() in _asked(client, address)[1]]
+    for layer in RECORDED:
+        assert f"/api/layers/{layer.__tablename__}/features" in told
+        assert f"/api/layers/{layer.__tablename__}/features/{_code(layer, OTHERS)}/history" in told
+
+
+def test_no_table_goes_without_a_policy_and_none_without_a_history(sample_district: Database) -> None:
+    with sample_district.reading() as connection:
+        assert list(_unprotected(connection)) == []
+
+
+def test_a_table_that_was_forgotten_is_found(own_sample: Database) -> None:
+    with own_sample.transaction() as connection:
+        connection.exec_driver_sql("CREATE TABLE forgotten (id int)")
+        connection.exec_driver_sql("DROP TRIGGER gis_4_updated ON bridges")
+        connection.exec_driver_sql("ALTER TABLE rivers_history DISABLE ROW LEVEL SECURITY")
+        assert set(_unprotected(connection)) == {
+            "forgotten has no row policy",
+            "forgotten has no history",
+            "bridges has no history",
+            "rivers_history has no row policy",
+        }
+
+
+def _unprotected(connection: sa.Connection) -> Iterator[str]:
+    """Yield the tables of the district without row policies, and those whose changes leave no history."""
+    rows = connection.exec_driver_sql(
+        """
+        SELECT c.relname AS name, c.relrowsecurity AND EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid) AS held,
+            (SELECT coalesce(bit_or(t.tgtype::int), 0) FROM pg_trigger t
+             WHERE t.tgrelid = c.oid AND t.tgname LIKE 'gis\\_4\\_%%' AND t.tgenabled = 'O') AS triggers
+        FROM pg_class c WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')
+        """
+    )
+    on_delete, on_update = 8, 16
+    for name, held, triggers in rows:
+        if not held:
+            yield f"{name} has no row policy"
+        kept = triggers & on_delete and triggers & on_update
+        if not kept and not name.endswith("_history") and name != "alembic_version":
+            yield f"{name} has no history"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "ALTER TABLE bridges DISABLE ROW LEVEL SECURITY",
+        "DROP POLICY gis_read ON bridges",
+        "ALTER TABLE bridges DISABLE TRIGGER ALL",
+        "DELETE FROM bridges_history",
+        "UPDATE events SET recorded_by = 'somebody'",
+        "INSERT INTO changes (reason) VALUES ('x')",
+        "TRUNCATE bridges",
+        "SET ROLE gis",
+        "CREATE TABLE own (id int)",
+        "SET session_replication_role = replica",
+    ],
+)
+def test_the_services_own_role_cannot_bypass_the_policies(sample_district: Database, statement: str) -> None:
+    service = sample_district.for_service().acting("anonymous")
+    with pytest.raises((Forbidden, sa.exc.DBAPIError)), service.transaction() as connection:
+        connection.exec_driver_sql(statement)
+    service.engine.dispose()
+
+
+def test_where_nobody_is_named_nothing_is_seen(sample_district: Database) -> None:
+    service = sample_district.for_service()
+    with service.reading() as connection:
+        connection.exec_driver_sql("SET LOCAL row_security = on")
+        for name in registry():
+            assert connection.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar_one() == 0
+            assert connection.exec_driver_sql(f"SELECT count(*) FROM {name}_history").scalar_one() == 0
+    service.engine.dispose()
