@@ -197,7 +197,8 @@ def _unprotected(connection: sa.Connection) -> Iterator[str]:
     """Yield the tables of the district without row policies, and those whose changes leave no history."""
     rows = connection.exec_driver_sql(
         """
-        SELECT c.relname AS name, c.relrowsecurity AND EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid) AS held,
+        SELECT c.relname AS name,
+            c.relrowsecurity AND EXISTS (SELECT FROM pg_policy p WHERE p.polrelid = c.oid) AS held,
             (SELECT coalesce(bit_or(t.tgtype::int), 0) FROM pg_trigger t
              WHERE t.tgrelid = c.oid AND t.tgname LIKE 'gis\\_4\\_%%' AND t.tgenabled = 'O') AS triggers
         FROM pg_class c WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p')

@@ -246,7 +246,8 @@ def test_a_reader_that_stops_stops_the_query_and_harms_no_other(crowded: Databas
 
 
 def test_a_client_that_hangs_up_gives_its_connection_back(crowded: Database) -> None:
-    server = uvicorn.Server(uvicorn.Config(create_app(crowded, crowded.settings), port=0, log_level="error", ws="none"))
+    app = create_app(crowded, crowded.settings)
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error", ws="none"))
     thread = threading.Thread(target=server.run)
     thread.start()
     assert within_seconds(lambda: server.started)
@@ -255,12 +256,13 @@ def test_a_client_that_hangs_up_gives_its_connection_back(crowded: Database) -> 
     for client in clients:
         client.sendall(b"GET /api/exports/hazards.geojson HTTP/1.1\r\nHost: test\r\n\r\n")
         assert client.recv(1000).startswith(b"HTTP/1.1 200")
-    assert within_seconds(lambda: queries(crowded) == 4)
+    service = crowded.for_service()  # what another role's connections do is not for the owner to see
+    assert within_seconds(lambda: queries(service) == 4)
     for client in clients:
         client.close()
-    assert within_seconds(
-        lambda: at_rest(crowded) and "Current Checked out connections: 0" in crowded.engine.pool.status()
-    )
+    assert within_seconds(lambda: at_rest(service))
+    assert within_seconds(lambda: "Current Checked out connections: 0" in app.state.database.engine.pool.status())
+    service.engine.dispose()
     server.should_exit = True
     thread.join()
 
