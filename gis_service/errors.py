@@ -23,8 +23,9 @@ GisError                       HTTP  exit
 |  +- FieldError                           a column that is not there, or mapped twice
 +- TargetError                  422    4   a file that cannot be written
 +- DatabaseError                503    5   the database cannot be reached, or is not ready
-   +- ClusterError                         the embedded database cannot be started
-   +- NotUpgraded                          its tables are of another version of the program
+|  +- ClusterError                         the embedded database cannot be started
+|  +- NotUpgraded                          its tables are of another version of the program
++- StoreError                   503    5   the store of the attachments cannot be reached, or lacks the bytes
 
 Messages are labels in both languages; the API makes a problem document (RFC 9457) of them, the command line one line.
 """
@@ -219,3 +220,9 @@ class NotUpgraded(DatabaseError):
     """The tables are of another version of the program."""
 
     title = Label("数据库需要升级", "The database needs an upgrade")
+
+
+class StoreError(GisError):
+    """The store of the attachments cannot be reached, or lacks what it should hold."""
+
+    status, exit_code, title = 503, 5, Label("附件存储不可用", "The store of attachments is not available")

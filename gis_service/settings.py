@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import AfterValidator, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -26,6 +27,14 @@ def _postgresql(url: str) -> str:
     return parsed.set(drivername="postgresql+psycopg2").render_as_string(hide_password=False)
 
 
+def _bucket(url: str) -> str:
+    """Refuse what is no address of a bucket, before the first photo is."""
+    parts = urlsplit(url)
+    if url and (parts.scheme != "s3" or not parts.netloc or set(parse_qs(parts.query)) - {"endpoint", "region"}):
+        raise ValueError("must look like s3://bucket/prefix?endpoint=http://host:9000&region=us-east-1")
+    return url
+
+
 def _metric(srid: int) -> int:
     """Refuse a CRS in which metres are not metres: degrees, feet, and web Mercator (11 % too long at 26 N)."""
     try:
@@ -42,7 +51,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="GIS_", extra="ignore")
 
-    home: Path = Field(Path(".gis"), description="Folder of the embedded database, the caches and the keys.")
+    home: Path = Field(Path(".gis"), description="Folder of the embedded database, the attachments and the keys.")
     database_url: Annotated[str, AfterValidator(_postgresql)] | None = Field(
         None, description="Use this PostgreSQL with PostGIS instead of the embedded one."
     )
@@ -73,3 +82,10 @@ class Settings(BaseSettings):
     )
     base_map_url: str = Field("", description="XYZ template of a base map, e.g. of 天地图; none by default.")
     base_map_attribution: str = Field("", description="Attribution and 审图号 of the base map.")
+    attachments_url: Annotated[str, AfterValidator(_bucket)] = Field(
+        "",
+        description="Keep photos and files in a bucket instead of GIS_HOME: "
+        "`s3://bucket/prefix?endpoint=http://host:9000`; credentials as usual in AWS_ACCESS_KEY_ID and "
+        "AWS_SECRET_ACCESS_KEY.",
+    )
+    attachment_limit_mb: int = Field(20, ge=1, le=1000, description="The largest photo or file that is taken, in MB.")

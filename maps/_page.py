@@ -30,6 +30,7 @@ SCRIPTS = (
     "map/painter.js",
     "map/labels.js",
     "map/history.js",
+    "map/photos.js",
     "map/popups.js",
     "map/parts.js",
     "map/legend.js",

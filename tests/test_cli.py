@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -14,8 +15,12 @@ from typing import Any
 import httpx
 import pytest
 
+from gis_service.attachments import Sent, Store, attach
+from gis_service.attachments.store import key_of
 from gis_service.database import Database
 from gis_service.database.cluster import Cluster
+from gis_service.settings import Settings
+from layers import registry
 
 PROJECT = Path(__file__).parents[1]
 GIS = [sys.executable, "-c", "from gis_service.cli import main; main()"]
@@ -203,3 +208,16 @@ def test_a_database_that_breaks_off_while_rows_are_copied_is_said_so(own_sample:
     assert "full_disk" in gis(environment, "sample", "load", "--replace", expect=5).stderr
     with own_sample.reading() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM rivers").scalar_one() == 55
+
+
+def test_attachments_are_checked_and_what_is_missing_is_a_failure(own_sample: Database, tmp_path: Path) -> None:
+    environment = os.environ | {
+        "GIS_DATABASE_URL": own_sample.engine.url.render_as_string(hide_password=False),
+        "GIS_HOME": str(tmp_path),
+    }
+    store = Store(Settings(home=tmp_path))
+    row, _ = attach(own_sample, store, registry()["bridges"], "QL-001", Sent(io.BytesIO("已整改".encode()), "a.txt"))
+    assert answer(environment, "attachments", "check")["sound"] == 1
+    store.delete(key_of(row["sha256"]))
+    told = gis(environment, "attachments", "check", "--remove-orphans", expect=1).stdout
+    assert row["sha256"] in told

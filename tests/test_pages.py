@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import re
 import shutil
@@ -13,12 +14,15 @@ from typing import Any
 
 import httpx
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 from serving import serving
 
+from gis_service.attachments import Sent, Store, attach
 from gis_service.database import Database
 from gis_service.publish import Reader, find_map, saved
 from gis_service.settings import Settings
+from layers import registry
 from maps import registry as map_registry
 
 HOSTILE = "<script>window.hacked = 1</script><img src=x onerror='window.hacked = 1'>`${window.hacked = 1}`{{ 7 * 7 }}"
@@ -396,3 +400,20 @@ def test_a_popup_tells_the_history_of_a_record(service: str, visit: Any) -> None
     versions.first.wait_for()
     assert versions.count() == 5
     assert "技术状况等级: D 不合格 → B 良好" in versions.first.inner_text()
+
+
+def test_a_popup_shows_the_photos_of_a_record(own_sample: Database, tmp_path: Path, visit: Any) -> None:
+    sink = io.BytesIO()
+    Image.new("RGB", (300, 200), "red").save(sink, "JPEG")
+    photo, store = Sent(sink, f"{HOSTILE}.jpg", "护栏"), Store(Settings(home=tmp_path))
+    attach(own_sample, store, registry()["bridges"], "QL-001", photo)
+    with serving(own_sample, home=tmp_path) as address:
+        status = visit(f"{address}/maps/status?lang=zh")
+        status.open("bridges", "QL-001")
+        thumbnail = status.page.locator(".record .photos img")
+        thumbnail.wait_for()
+        assert thumbnail.get_attribute("alt").endswith("护栏")
+        status.page.wait_for_function("document.querySelector('.photos img').naturalWidth === 300")
+        with status.context.expect_page() as opened:
+            thumbnail.click()
+        assert opened.value.url.endswith("/api/attachments/1")

@@ -8,11 +8,12 @@ from importlib.metadata import version
 from importlib.resources import files
 
 from fastapi import Depends, FastAPI
-from starlette.middleware.gzip import GZipMiddleware
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 from starlette.staticfiles import StaticFiles
 
 from gis_service.api import (
     along,
+    attachments,
     docs,
     exports,
     features,
@@ -30,6 +31,8 @@ from gis_service.api import (
 from gis_service.api.deps import known_parameters, well_formed
 from gis_service.api.head import Head
 from gis_service.api.headers import Headers
+from gis_service.attachments import Store
+from gis_service.attachments.kinds import NOT_PICTURES
 from gis_service.database import Database
 from gis_service.sessions import Tries
 from gis_service.settings import Settings
@@ -62,17 +65,19 @@ def create_app(database: Database, settings: Settings) -> FastAPI:
         responses=problems.RESPONSES,
     )
     app.state.database, app.state.settings, app.state.tries = served, settings, Tries()
+    app.state.attachments = Store(settings)
     problems.install(app)
     checked = [Depends(known_parameters)]
     # a code may hold slashes, so what follows a code comes before it
-    for resource in (layers, history, features, statistics, along, risk, exports, tiles, start, login):
+    for resource in (layers, attachments, history, features, statistics, along, risk, exports, tiles, start, login):
         app.include_router(resource.router, dependencies=checked)
     for resource in (maps, health, docs):
         app.include_router(resource.router)
     web = files("gis_service") / "web"
     app.mount("/assets/vendor", StaticFiles(directory=str(web / "vendor"), check_dir=False), name="vendor")
     app.mount("/assets", StaticFiles(directory=str(web / "static")), name="assets")
-    app.add_middleware(GZipMiddleware, minimum_size=1000)
+    as_they_are = (*DEFAULT_EXCLUDED_CONTENT_TYPES, *(kind.media_type for kind in NOT_PICTURES))
+    app.add_middleware(GZipMiddleware, minimum_size=1000, exclude_content_types=as_they_are)
     app.add_middleware(Head)
     app.add_middleware(Headers)
     return app

@@ -56,11 +56,16 @@ def caller(request: Request) -> str | None:
 
 
 async def page_token(request: Request) -> str:
-    """Return the token of the page that sends this, from the header or the form."""
+    """Return the token of the page that sends this, from the header or the form.
+
+    With a file it comes in the header: a body without bounds is not read before it is known whose it is.
+    """
     if request.method in SAFE or SESSION not in request.cookies:
         return ""
     if given := request.headers.get("x-csrf-token"):
         return given
+    if request.headers.get("content-type", "").startswith("multipart/"):
+        return ""
     form = await request.form()  # empty where the body is none
     return str(form.get("csrf_token", ""))
 

@@ -33,6 +33,7 @@ class Commands(TyperGroup):
         **dict.fromkeys(("layers", "stats", "figures", "along", "risk", "dictionary"), "questions"),
         **dict.fromkeys(("import", "export", "map", "sample"), "files"),
         **dict.fromkeys(("history", "restore"), "history"),
+        "attachments": "attachments",
         "db": "database",
     }
 
