@@ -73,6 +73,11 @@ def _settle(database: Database, *, both: bool) -> None:
         with database.transaction(name, reason=f"{name}建账") as connection:
             for layer in sorted(RECORDED, key=lambda layer: issubclass(layer, Subjected)):
                 _put(connection, layer, area, name)
+                connection.exec_driver_sql(
+                    "INSERT INTO attachments (layer, code, name, media_type, size, sha256, note) "
+                    "VALUES (%s, %s, %s, 'image/jpeg', 1, 'none', %s)",
+                    (layer.__tablename__, _code(layer, area), f"{name}.jpg", name),
+                )
         with database.transaction(name, reason=f"{name}更正") as connection:
             for layer in RECORDED:
                 table, code = layer.__tablename__, _code(layer, area)
@@ -105,7 +110,7 @@ FILLED = {
     "layer": list(registry()),
     "code": None,  # by the layer; hers and the others'
     "name": list(map_registry()),
-    "id": ["1", "2", "3", "4", "5"],
+    "id": ["1", "2", "3", "4", "5", str(len(RECORDED) + 1)],  # of changes and attachments: hers first, then the others'
 }
 
 
@@ -172,7 +177,8 @@ def test_who_is_narrowed_to_nothing_sees_everything_and_so_the_comparison_can_fa
         told = [address for address in _addresses("GET") if SECRET.encode() in _asked(client, address)[1]]
     for layer in RECORDED:
         assert f"/api/layers/{layer.__tablename__}/features" in told
-        assert f"/api/layers/{layer.__tablename__}/features/{_code(layer, OTHERS)}/history" in told
+        for part in ("history", "attachments"):
+            assert f"/api/layers/{layer.__tablename__}/features/{_code(layer, OTHERS)}/{part}" in told
 
 
 def test_no_table_goes_without_a_policy_and_none_without_a_history(sample_district: Database) -> None:

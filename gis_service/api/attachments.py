@@ -117,7 +117,7 @@ def list_attachments(connection: ConnectionDep, layer: LayerDep, code: str, lang
 
 
 @router.get(
-    "/api/attachments/{number}",
+    "/api/attachments/{id}",
     response_class=Response,
     responses={
         200: {"content": {"application/octet-stream": {}}},
@@ -127,47 +127,45 @@ def list_attachments(connection: ConnectionDep, layer: LayerDep, code: str, lang
 def get_attachment(
     request: Request,
     connection: ConnectionDep,
-    number: Number,
+    id: Number,
     language: LanguageDep,  # noqa: ARG001 - accepted everywhere
     store: StoreDep,
 ) -> Response:
     """Return the file, byte for byte as it was sent; pictures are shown, everything else is saved."""
-    row = find(connection, number)
+    row = find(connection, id)
     kind = "inline" if is_inline(row["media_type"]) else "attachment"
     headers = {"Content-Disposition": _disposition(kind, row["name"])}
     return _served(request, store, key_of(row["sha256"]), row["size"], row["media_type"], row["sha256"], headers)
 
 
 @router.get(
-    "/api/attachments/{number}/thumbnail", response_class=Response, responses={200: {"content": {"image/webp": {}}}}
+    "/api/attachments/{id}/thumbnail", response_class=Response, responses={200: {"content": {"image/webp": {}}}}
 )
 def get_thumbnail(
     request: Request,
     connection: ConnectionDep,
-    number: Number,
+    id: Number,
     language: LanguageDep,  # noqa: ARG001 - accepted everywhere
     store: StoreDep,
 ) -> Response:
     """Return a picture's thumbnail, upright, at most 480 pixels long, without the original's metadata."""
-    row = find(connection, number)
+    row = find(connection, id)
     key, size = thumbnail(store, row)
     return _served(request, store, key, size, "image/webp", f"{row['sha256']}-thumbnail", {})
 
 
-@router.delete("/api/attachments/{number}", status_code=204, response_class=Response)
-def delete_attachment(database: DatabaseDep, number: Number, language: LanguageDep) -> None:  # noqa: ARG001
+@router.delete("/api/attachments/{id}", status_code=204, response_class=Response)
+def delete_attachment(database: DatabaseDep, id: Number, language: LanguageDep) -> None:  # noqa: ARG001
     """Take an attachment off its feature. It is kept, and can be restored."""
     with database.transaction() as connection:
-        remove(connection, number)
+        remove(connection, id)
 
 
-@router.post(
-    "/api/attachments/{number}/restore", responses={200: {"content": {"application/json": {"example": _EXAMPLE}}}}
-)
-def restore_attachment(database: DatabaseDep, number: Number, language: LanguageDep) -> dict[str, Any]:  # noqa: ARG001
+@router.post("/api/attachments/{id}/restore", responses={200: {"content": {"application/json": {"example": _EXAMPLE}}}})
+def restore_attachment(database: DatabaseDep, id: Number, language: LanguageDep) -> dict[str, Any]:  # noqa: ARG001
     """Put an attachment that was deleted back on its feature."""
     with database.transaction() as connection:
-        return _described(restore(connection, number))
+        return _described(restore(connection, id))
 
 
 def _described(row: RowMapping) -> dict[str, Any]:
