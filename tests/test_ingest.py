@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
@@ -18,10 +19,13 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from shapely import LineString, Point, box
 
+import sample
 from gis_service.database import Database
 from gis_service.database.upgrade import upgrade
 from gis_service.errors import CrsError, FieldError, GeometryTypeError, SourceError
+from gis_service.features import counts
 from gis_service.ingest import Summary, import_file, load_frame
+from gis_service.ingest.sample import load_sample
 from gis_service.settings import Settings
 from layers import Label, Layer, registry
 
@@ -377,3 +381,12 @@ def test_an_import_waits_for_areas_that_are_being_changed(own_sample: Database, 
     with own_sample.reading() as connection:
         found = connection.exec_driver_sql("SELECT area_code FROM bridges WHERE code = 'NEW'").scalar_one()
     assert found != code
+
+
+def test_the_dense_sample_is_loaded_whole(empty_district: Database) -> None:
+    load_sample(empty_district, scale=2)
+    held: Counter[str] = Counter()
+    for name, frame in sample.records(2):
+        held[name] += len(frame)
+    with empty_district.reading() as connection:
+        assert counts(connection) == held

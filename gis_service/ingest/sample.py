@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
-from itertools import islice
 
 from sqlalchemy import Connection, select
 
@@ -46,7 +45,11 @@ def load_sample(database: Database, *, scale: int = 1, replace: bool = False, pr
         about = sample.DISTRICT
         describe(connection, District("", about.name, about.clock, about.metric_srid, about.illustrative))
         _live_the_year(connection, progress)
-        for name, frame in islice(sample.records(scale), len(registry()), None):
+        lived: set[str] = set()
+        for name, frame in sample.records(scale):
+            if name not in lived:  # the first frame of a layer is what the year has ended with
+                lived.add(name)
+                continue
             load_frame(connection, registry()[name], frame)
             if progress:
                 progress(name, len(frame))

@@ -1,54 +1,78 @@
--- Who acts, and what is hers. These functions run as the owner of the tables: who asks cannot read the accounts.
+-- Who acts, and what is hers. These functions run as the owner of the tables: who asks cannot read the accounts. They
+-- are PL/pgSQL because it keeps plans for the session: a policy asks them with every query.
 CREATE OR REPLACE FUNCTION gis_user() RETURNS users
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
     SELECT u FROM users u WHERE u.name = current_setting('gis.user_name', true) AND u.active
 $$;
 
 CREATE OR REPLACE FUNCTION gis_may(duty text) RETURNS boolean
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
-    SELECT coalesce((gis_user()).role = ANY (CASE duty {duties} END), false)
-$$;
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+    RETURN EXISTS (
+        SELECT FROM users u WHERE u.name = current_setting('gis.user_name', true) AND u.active
+            AND u.role = ANY (CASE duty {duties} END)
+    );
+END $$;
 
 -- Whether her areas are not narrowed; and else the codes of her areas, and of all areas inside them.
 CREATE OR REPLACE FUNCTION gis_everywhere() RETURNS boolean
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
-    SELECT coalesce((SELECT (u).areas IS NULL FROM gis_user() u WHERE (u).name IS NOT NULL), false)
-$$;
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+    RETURN EXISTS (
+        SELECT FROM users u WHERE u.name = current_setting('gis.user_name', true) AND u.active AND u.areas IS NULL
+    );
+END $$;
 
 CREATE OR REPLACE FUNCTION gis_areas() RETURNS text[]
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
-    WITH RECURSIVE hers AS (
-        SELECT a.code FROM {areas} a WHERE a.code = ANY ((gis_user()).areas)
-        UNION SELECT a.code FROM {areas} a JOIN hers ON a.parent_code = hers.code
-    )
-    SELECT coalesce(array_agg(code), '{{}}') FROM hers
-$$;
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE
+    hers text[] := (gis_user()).areas;
+BEGIN
+    RETURN ARRAY(
+        WITH RECURSIVE inside AS (
+            SELECT a.code FROM {areas} a WHERE a.code = ANY (hers)
+            UNION SELECT a.code FROM {areas} a JOIN inside ON a.parent_code = inside.code
+        )
+        SELECT code FROM inside
+    );
+END $$;
 
 -- The codes of the areas around hers: the district's outline, but none of her neighbours.
 CREATE OR REPLACE FUNCTION gis_areas_around() RETURNS text[]
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
-    WITH RECURSIVE around AS (
-        SELECT a.parent_code FROM {areas} a WHERE a.code = ANY ((gis_user()).areas)
-        UNION SELECT a.parent_code FROM {areas} a JOIN around ON a.code = around.parent_code
-    )
-    SELECT coalesce(array_agg(parent_code), '{{}}') FROM around
-$$;
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE
+    hers text[] := (gis_user()).areas;
+BEGIN
+    RETURN ARRAY(
+        WITH RECURSIVE around AS (
+            SELECT a.parent_code AS code FROM {areas} a WHERE a.code = ANY (hers)
+            UNION SELECT a.parent_code FROM {areas} a JOIN around ON a.code = around.code
+        )
+        SELECT code FROM around WHERE code IS NOT NULL
+    );
+END $$;
 
 -- Whether a layer is hers as a whole; and else which layers are: what is about their features is hers too.
 CREATE OR REPLACE FUNCTION gis_holds(layer text) RETURNS boolean
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
-    SELECT coalesce((SELECT (u).layers IS NULL OR layer = ANY ((u).layers) FROM gis_user() u WHERE (u).name IS NOT NULL), false)
-$$;
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+    RETURN EXISTS (
+        SELECT FROM users u WHERE u.name = current_setting('gis.user_name', true) AND u.active
+            AND (u.layers IS NULL OR layer = ANY (u.layers))
+    );
+END $$;
 
 CREATE OR REPLACE FUNCTION gis_layers() RETURNS text[]
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
-    SELECT coalesce((gis_user()).layers, '{{}}')
-$$;
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+    RETURN coalesce((gis_user()).layers, '{{}}');
+END $$;
 
 CREATE OR REPLACE FUNCTION gis_columns() RETURNS text[]
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
-    SELECT (gis_user()).columns
-$$;
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+    RETURN (gis_user()).columns;
+END $$;
 
 -- Whether a record lies in her areas with all of it: what is also elsewhere may be read, not written.
 CREATE OR REPLACE FUNCTION gis_within(area_code text, shares jsonb) RETURNS boolean
