@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from itertools import product
+from pathlib import Path
 
 import httpx
 import pytest
@@ -60,7 +61,7 @@ def _put(connection: sa.Connection, layer: type[Layer], area: str, name: str) ->
     )
 
 
-def _settle(database: Database, *, both: bool) -> None:
+def _settle(database: Database, home: Path, *, both: bool) -> None:
     """Put two sub-districts into an empty district, and into each, or only into hers, a life of records."""
     with database.transaction("创建者") as connection:
         for code, west in WEST.items():
@@ -73,31 +74,38 @@ def _settle(database: Database, *, both: bool) -> None:
         with database.transaction(name, reason=f"{name}建账") as connection:
             for layer in sorted(RECORDED, key=lambda layer: issubclass(layer, Subjected)):
                 _put(connection, layer, area, name)
-                connection.exec_driver_sql(
-                    "INSERT INTO attachments (layer, code, name, media_type, size, sha256, note) "
-                    "VALUES (%s, %s, %s, 'image/jpeg', 1, 'none', %s)",
-                    (layer.__tablename__, _code(layer, area), f"{name}.jpg", name),
-                )
         with database.transaction(name, reason=f"{name}更正") as connection:
             for layer in RECORDED:
                 table, code = layer.__tablename__, _code(layer, area)
                 connection.exec_driver_sql(f"UPDATE {table} SET name = name || '改' WHERE code = '{code}'")
-    signed_in(database, "others", "manager", areas=[OTHERS])
+    headers = bearing(signed_in(database, "all", "manager"))
+    with serving(database, home=home) as root, httpx.Client(base_url=root, headers=headers, timeout=60) as client:
+        for area in (HERS, OTHERS) if both else (HERS,):
+            for layer in RECORDED:
+                address = f"/api/layers/{layer.__tablename__}/features/{_code(layer, area)}/attachments"
+                sent = {"file": (f"{area}.txt", f"{SECRET if area == OTHERS else '甲'} {layer.__tablename__}".encode())}
+                assert client.post(address, files=sent, data={"note": SECRET if area == OTHERS else ""}).is_success
 
 
 @pytest.fixture(scope="module")
-def both(cluster: Cluster, upgraded_template: str) -> Iterator[Database]:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for the attachments."""
+    return tmp_path_factory.mktemp("access")
+
+
+@pytest.fixture(scope="module")
+def both(cluster: Cluster, upgraded_template: str, home: Path) -> Iterator[Database]:
     """A district of two sub-districts with records."""
     for database in copied(cluster, upgraded_template, "access_both"):
-        _settle(database, both=True)
+        _settle(database, home / "both", both=True)
         yield database
 
 
 @pytest.fixture(scope="module")
-def alone(cluster: Cluster, upgraded_template: str) -> Iterator[Database]:
+def alone(cluster: Cluster, upgraded_template: str, home: Path) -> Iterator[Database]:
     """The same district, in which the other sub-district never had a record."""
     for database in copied(cluster, upgraded_template, "access_alone"):
-        _settle(database, both=False)
+        _settle(database, home / "alone", both=False)
         yield database
 
 
@@ -110,7 +118,7 @@ FILLED = {
     "layer": list(registry()),
     "code": None,  # by the layer; hers and the others'
     "name": list(map_registry()),
-    "id": ["1", "2", "3", "4", "5", str(len(RECORDED) + 1)],  # of changes and attachments: hers first, then the others'
+    "id": [str(number) for number in range(1, 2 * len(RECORDED) + 1)],
 }
 
 
@@ -153,12 +161,12 @@ def _asked(client: httpx.Client, address: str) -> tuple[int, bytes]:
     "query", ["", "?as_of=2999-01-01", f"?area={OTHERS}", f"?code={_code(registry()['rivers'], OTHERS)}"]
 )
 def test_whatever_she_asks_the_answer_is_as_if_the_other_sub_district_held_nothing(
-    both: Database, alone: Database, query: str
+    both: Database, alone: Database, home: Path, query: str
 ) -> None:
     secrets = [signed_in(database, "she", "manager", areas=[HERS]) for database in (both, alone)]
     with (
-        serving(both) as full,
-        serving(alone) as bare,
+        serving(both, home=home / "both") as full,
+        serving(alone, home=home / "alone") as bare,
         httpx.Client(base_url=full, headers=bearing(secrets[0]), timeout=60) as here,
         httpx.Client(base_url=bare, headers=bearing(secrets[1]), timeout=60) as there,
     ):

@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 from shapely import LineString, Point, box
 
 import sample
+from gis_service import features
 from gis_service.database import Database
 from gis_service.database.upgrade import upgrade
 from gis_service.errors import CrsError, FieldError, GeometryTypeError, SourceError
-from gis_service.features import counts
 from gis_service.ingest import Summary, import_file, load_frame
 from gis_service.ingest.sample import load_sample
 from gis_service.settings import Settings
@@ -389,4 +389,4 @@ def test_the_dense_sample_is_loaded_whole(empty_district: Database) -> None:
     for name, frame in sample.records(2):
         held[name] += len(frame)
     with empty_district.reading() as connection:
-        assert counts(connection) == held
+        assert features.counts(connection) == held
