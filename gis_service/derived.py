@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, literal, select
+from sqlalchemy import ColumnElement, and_, case, func, literal, select
 
 from layers import Field, Label, Layer, ledger
 
@@ -17,8 +17,8 @@ from layers import Field, Label, Layer, ledger
 def derived(layer: type[Layer], today: date) -> Mapping[str, ColumnElement[Any]]:
     """Return the derived properties of a layer as SQL expressions.
 
-    On the ledger: `open`, `overdue`, `days_open`. On every other layer: `open_hazards` and `overdue_hazards`, the
-    hazards whose subject the feature is.
+    On the ledger: `open`, `overdue`, `days_open`, and `days_overdue`, null where it is not. On every other layer:
+    `open_hazards` and `overdue_hazards`, the hazards whose subject the feature is.
     """
     hazards = ledger()
     if layer is hazards:
@@ -26,6 +26,7 @@ def derived(layer: type[Layer], today: date) -> Mapping[str, ColumnElement[Any]]
             "open": is_open(),
             "overdue": is_overdue(today),
             "days_open": literal(today) - hazards.found_on,
+            "days_overdue": case((is_overdue(today), literal(today) - hazards.deadline)),
         }
     its = and_(hazards.subject_layer == layer.__tablename__, hazards.subject_code == layer.code)
     count = select(func.count()).select_from(hazards).where(its).correlate(layer)
@@ -42,6 +43,7 @@ def derived_fields(layer: type[Layer]) -> Mapping[str, Field]:
             "open": Field("flag", Label("未闭环", "Open")),
             "overdue": Field("flag", Label("逾期", "Overdue")),
             "days_open": Field("number", Label("发现天数", "Days since found"), unit="d"),
+            "days_overdue": Field("number", Label("逾期天数", "Days overdue"), unit="d"),
         }
     return {
         "open_hazards": Field("number", Label("未闭环隐患", "Open hazards")),

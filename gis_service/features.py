@@ -74,7 +74,7 @@ def selection(
 
 def sees_everything(connection: Connection) -> bool:
     """Say whether who asks is narrowed to no areas: then what is not there is not there, and not just not hers."""
-    free = literal_column(f"NOT row_security_active('{with_role(Role.AREAS).__tablename__}')")
+    free: ColumnElement[bool] = literal_column(f"NOT row_security_active('{with_role(Role.AREAS).__tablename__}')")
     return bool(connection.scalar(select(or_(free, func.gis_everywhere()))))
 
 

@@ -50,12 +50,20 @@ class Transition:
     needs: tuple[Literal["deadline", "note", "evidence"], ...] = ()
     not_by: str = ""
 
+    def touches(self) -> tuple[str, ...]:
+        """Return the columns that it sets."""
+        named = [self.stamps, self.signs, *self.clears, *self.sets]
+        named += ["status"] if self.target else []
+        named += ["deadline"] if "deadline" in self.needs else []
+        return tuple(name for name in named if name)
+
 
 class Ledger(Subjected):
     """The base of the ledger of hazards: what the engine must know of it, whatever else it holds.
 
     A hazard begins in the state `first`, is open while its `status` is one of `open_terms`, and overdue while it is
-    open, not rectified, and the district's day is past its deadline. `major` is the level that makes its subject red.
+    open, not rectified, and the district's day is past its deadline. It is rectified, verified or closed while its
+    status is one of those terms, each a part of the one before. `major` is the level that makes its subject red.
     """
 
     __abstract__ = True
@@ -63,11 +71,16 @@ class Ledger(Subjected):
     role = Role.LEDGER
     first: ClassVar[str]
     open_terms: ClassVar[tuple[str, ...]]
+    rectified_terms: ClassVar[tuple[str, ...]]
+    verified_terms: ClassVar[tuple[str, ...]]
+    closed_terms: ClassVar[tuple[str, ...]]
     major: ClassVar[str]
     transitions: ClassVar[tuple[Transition, ...]]
 
-    status: Mapped[str]
+    kind: Mapped[str]
     level: Mapped[str]
+    status: Mapped[str]
+    supervised: Mapped[bool | None]
     found_on: Mapped[date_type | None] = date("发现日期", "Found on")
     deadline: Mapped[date_type | None] = date("整改期限", "Deadline", aliases=("限期",))
     rectified_on: Mapped[date_type | None] = date("整改完成日期", "Rectified on")
@@ -75,9 +88,7 @@ class Ledger(Subjected):
     @classmethod
     def of_the_loop(cls) -> tuple[str, ...]:
         """Return the columns that only transitions set."""
-        columns = {"status", "deadline"}
-        for step in cls.transitions:
-            columns |= {step.stamps, step.signs, *step.clears, *step.sets} - {""}
+        columns = {"status", "deadline"}.union(*(step.touches() for step in cls.transitions))
         return tuple(name for name in cls.writable() if name in columns)
 
 

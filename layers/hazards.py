@@ -54,6 +54,9 @@ class Hazard(Ledger):
     geometry = ("Point",)
     first = "登记"
     open_terms = ("登记", "交办", "整改中", "整改完成")
+    rectified_terms = ("整改完成", "复查", "销号")
+    verified_terms = ("复查", "销号")
+    closed_terms = ("销号",)
     major = "重大"
     symbol = Symbol("status", "circle", from_zoom=11, size=5)
     transitions = (

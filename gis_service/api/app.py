@@ -17,6 +17,7 @@ from gis_service.api import (
     docs,
     exports,
     features,
+    hazards,
     health,
     history,
     layers,
@@ -69,7 +70,8 @@ def create_app(database: Database, settings: Settings) -> FastAPI:
     problems.install(app)
     checked = [Depends(known_parameters)]
     # a code may hold slashes, so what follows a code comes before it
-    for resource in (layers, attachments, history, features, statistics, along, risk, exports, tiles, start, login):
+    asked = (layers, attachments, history, features, hazards, statistics, along, risk, exports, tiles, start, login)
+    for resource in asked:
         app.include_router(resource.router, dependencies=checked)
     for resource in (maps, health, docs):
         app.include_router(resource.router)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Annotated, Any, BinaryIO
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import Response, StreamingResponse
-from sqlalchemy import RowMapping
 from starlette.datastructures import FormData
 
 from gis_service.api.deps import ConnectionDep, DatabaseDep, LanguageDep, LayerDep, SettingsDep
@@ -103,7 +102,7 @@ def post_attachment(
     row, is_new = attach(database, store, layer, code, given)
     response.status_code = 201 if is_new else 200
     response.headers["Location"] = f"/api/attachments/{row['id']}"
-    return _described(row)
+    return described(row)
 
 
 @router.get(
@@ -113,7 +112,7 @@ def post_attachment(
 def list_attachments(connection: ConnectionDep, layer: LayerDep, code: str, language: LanguageDep) -> dict[str, Any]:  # noqa: ARG001
     """List the photos and files of a feature, the oldest first."""
     rows = attachments(connection, layer, code)
-    return {"layer": layer.__tablename__, "code": code, "attachments": [_described(row) for row in rows]}
+    return {"layer": layer.__tablename__, "code": code, "attachments": [described(row) for row in rows]}
 
 
 @router.get(
@@ -165,10 +164,11 @@ def delete_attachment(database: DatabaseDep, id: Number, language: LanguageDep) 
 def restore_attachment(database: DatabaseDep, id: Number, language: LanguageDep) -> dict[str, Any]:  # noqa: ARG001
     """Put an attachment that was deleted back on its feature."""
     with database.transaction() as connection:
-        return _described(restore(connection, id))
+        return described(restore(connection, id))
 
 
-def _described(row: RowMapping) -> dict[str, Any]:
+def described(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return what a client must know of an attachment."""
     address = f"/api/attachments/{row['id']}"
     return {
         "id": row["id"],

@@ -19,7 +19,7 @@ from gis_service.api.cookies import SAFE
 from gis_service.api.deps import chosen_language
 from gis_service.api.pages import login_page, render
 from gis_service.errors import DatabaseError, GisError, UsageError
-from layers import Label
+from layers import Label, Language
 
 _DOCUMENT: dict[str, Any] = {
     "schema": {
@@ -123,10 +123,20 @@ def _of_a_fault(request: Request, error: Exception) -> Response:
 
 def _problem(request: Request, error: GisError) -> Response:
     members = ({"allowed": list(error.allowed)} if error.allowed else {}) | error.members
+    members = _in_words(members, chosen_language(request))
     answer = _answer(request, error.status, f"/docs/problems#{error.kind}", error.title, error.message, members)
     if "retry_after" in members:
         answer.headers["Retry-After"] = str(members["retry_after"])
     return answer
+
+
+def _in_words(value: Any, language: Language) -> Any:  # noqa: ANN401 - a document
+    """Return a document with its labels in one language."""
+    if isinstance(value, Label):
+        return value.in_(language)
+    if isinstance(value, dict):
+        return {key: _in_words(inner, language) for key, inner in value.items()}
+    return [_in_words(inner, language) for inner in value] if isinstance(value, list) else value
 
 
 def _answer(

@@ -7,8 +7,9 @@ The bytes are there before the row is, and stay when it goes: a crash leaves at 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from sqlalchemy import Connection, MetaData, RowMapping, delete, func, insert, select, text
 
@@ -161,7 +162,7 @@ def thumbnail(store: Store, row: RowMapping) -> tuple[str, int]:
     return key, size
 
 
-def has_thumbnail(row: RowMapping) -> bool:
+def has_thumbnail(row: Mapping[Any, Any]) -> bool:
     """Say whether an attachment is a picture."""
     return str(row["media_type"]).startswith("image/")
 

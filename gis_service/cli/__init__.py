@@ -34,6 +34,7 @@ class Commands(TyperGroup):
         **dict.fromkeys(("import", "export", "map", "sample"), "files"),
         **dict.fromkeys(("history", "restore"), "history"),
         "attachments": "attachments",
+        "hazards": "ledger",
         "db": "database",
     }
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import get_args
 
-from sqlalchemy import Connection, MetaData, Table
+from sqlalchemy import Boolean, Connection, MetaData, Table
 
 from gis_service.database.accounts import TokenRow, UserRow
 from gis_service.database.attachments import AttachmentRow
@@ -136,9 +136,15 @@ def _loop(layer: type[Ledger]) -> dict[str, str]:
         for step in layer.transitions
         for source in step.sources
     ]
+    empty = (
+        f"NEW.{name} IS {'NOT TRUE' if isinstance(layer.__table__.c[name].type, Boolean) else 'NULL'}"
+        for name in columns
+        if name != "status"
+    )
     told = ("status", "deadline", *(name for step in layer.transitions for name in step.sets))
     return {
         "first": layer.first,
+        "empty": " AND ".join(empty),
         "steps": ", ".join(f"({', '.join(map(literal, step))})" for step in steps),
         "old": ", ".join(f"OLD.{name}" for name in columns),
         "new": ", ".join(f"NEW.{name}" for name in columns),

@@ -8,7 +8,7 @@ BEGIN
         RETURN NEW;
     END IF;
     IF TG_OP = 'INSERT' THEN
-        IF NEW.status = '{first}' THEN
+        IF NEW.status = '{first}' AND {empty} THEN
             RETURN NEW;
         END IF;
     ELSIF ({old}) IS NOT DISTINCT FROM ({new}) THEN
@@ -39,9 +39,10 @@ BEGIN
         SELECT array_agg(ROW(o.*)::{table}), array_agg(ROW(n.*)::{table}) INTO were, are
         FROM old_rows o JOIN new_rows n USING (id) WHERE ({o}) IS DISTINCT FROM ({n});
     END IF;
-    INSERT INTO events (code, transition, from_status, to_status, deadline, held_from, recorded_by, note, change)
+    INSERT INTO events
+        (code, transition, from_status, to_status, deadline, held_from, recorded_at, recorded_by, note, change)
     SELECT n.code, coalesce(current_setting('gis.transition', true), ''), o.status, n.status, n.deadline, n.valid_from,
-        n.updated_by, n.reason, n.change
+        n.updated_at, n.updated_by, n.reason, n.change
     FROM unnest(are) n LEFT JOIN unnest(were) o USING (id) ORDER BY n.id;
     RETURN NULL;
 END $$;
