@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from datetime import date
 from itertools import product
 from pathlib import Path
 
@@ -18,9 +20,10 @@ from serving import serving
 from gis_service.api.app import create_app
 from gis_service.database import Database
 from gis_service.database.cluster import Cluster
+from gis_service.duties import RoleName
 from gis_service.errors import Forbidden
 from gis_service.settings import Settings
-from layers import Layer, Role, Subjected, own_columns, registry, with_role
+from layers import Layer, Ledger, Role, Subjected, own_columns, registry, with_role
 from maps import registry as map_registry
 
 HERS, OTHERS = "350104001", "350104002"
@@ -256,4 +259,149 @@ def test_where_nobody_is_named_nothing_is_seen(sample_district: Database) -> Non
         for name in registry():
             assert connection.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar_one() == 0
             assert connection.exec_driver_sql(f"SELECT count(*) FROM {name}_history").scalar_one() == 0
+    service.engine.dispose()
+
+
+@pytest.fixture
+def she(both: Database) -> Iterator[Database]:
+    """The database as the service reaches it for her, who may do everything in her sub-district."""
+    signed_in(both, "she", "manager", areas=[HERS])
+    service = both.for_service()
+    yield service.acting("she")
+    service.engine.dispose()
+
+
+def _of_others(database: Database) -> dict[str, list[tuple[object, ...]]]:
+    """Return every row of every layer, and of its history, that lies in the other sub-district."""
+    with database.reading() as connection:
+        return {
+            table: [
+                tuple(row)
+                for row in connection.exec_driver_sql(
+                    f"SELECT * FROM {table} WHERE area_code = '{OTHERS}' ORDER BY id, version"
+                )
+            ]
+            for layer in RECORDED
+            for table in (layer.__tablename__, f"{layer.__tablename__}_history")
+        }
+
+
+class _TakenBack(Exception):
+    """Ends a transaction that has gone through without keeping it."""
+
+
+@contextmanager
+def _taken_back(database: Database) -> Iterator[sa.Connection]:
+    """Yield a connection in a transaction that is rolled back."""
+    with suppress(_TakenBack), database.transaction() as connection:
+        yield connection
+        raise _TakenBack
+
+
+@pytest.mark.parametrize("layer", RECORDED, ids=lambda layer: layer.__tablename__)
+@pytest.mark.parametrize("statement", ["UPDATE {table} SET name = 'x'", "DELETE FROM {table}"])
+def test_a_statement_over_the_whole_layer_reaches_only_hers(she: Database, layer: type[Layer], statement: str) -> None:
+    with _taken_back(she) as connection:
+        written = connection.exec_driver_sql(statement.format(table=layer.__tablename__) + " RETURNING area_code")
+        assert {row.area_code for row in written} == {HERS}
+
+
+@pytest.mark.parametrize("layer", RECORDED, ids=lambda layer: layer.__tablename__)
+def test_nothing_is_moved_or_put_into_the_other_sub_district(both: Database, she: Database, layer: type[Layer]) -> None:
+    before, table = _of_others(both), layer.__tablename__
+    with pytest.raises(Forbidden), she.transaction() as connection:
+        connection.exec_driver_sql(f"UPDATE {table} SET geom = ST_GeomFromText('{_shape(layer, OTHERS)}', 4490)")
+    with pytest.raises(Forbidden), she.transaction() as connection:
+        column, value = ("status", layer.first) if issubclass(layer, Ledger) else ("name", "新")
+        connection.exec_driver_sql(
+            f"INSERT INTO {table} (code, {column}, geom) "
+            f"VALUES ('new', '{value}', ST_GeomFromText('{_shape(layer, OTHERS)}', 4490))"
+        )
+    if issubclass(layer, Subjected):
+        with pytest.raises(Forbidden), she.transaction() as connection:
+            connection.exec_driver_sql(f"UPDATE {table} SET subject_code = '{OTHERS}-{ABOUT}'")
+    assert _of_others(both) == before
+
+
+def test_what_also_lies_elsewhere_is_read_and_not_written(own_sample: Database) -> None:
+    signed_in(own_sample, "she", "manager", areas=["350104101"])
+    service = own_sample.for_service()
+    with service.acting("she").transaction() as connection:
+        crossing = "shares ? '350104101' AND (SELECT count(*) FROM jsonb_object_keys(shares)) > 1"
+        seen = {row.code for row in connection.exec_driver_sql(f"SELECT code FROM rivers WHERE {crossing}")}
+        written = {row.code for row in connection.exec_driver_sql("UPDATE rivers SET name = 'x' RETURNING code")}
+    service.engine.dispose()
+    assert seen
+    assert written
+    assert not seen & written
+
+
+def test_who_is_narrowed_to_a_layer_sees_it_and_what_is_about_its_features(own_sample: Database) -> None:
+    signed_in(own_sample, "gas", "inspector", layers=["gas_stations"])
+    service = own_sample.for_service()
+    with service.acting("gas").reading() as connection:
+        counts = {name: connection.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar_one() for name in registry()}
+        subjects = connection.exec_driver_sql("SELECT DISTINCT subject_layer FROM hazards").scalars().all()
+    service.engine.dispose()
+    assert subjects == ["gas_stations"]
+    assert counts["gas_stations"]
+    assert counts["areas"]
+    assert not any(
+        counts[layer.__tablename__]
+        for layer in RECORDED
+        if layer.__tablename__ != "gas_stations" and not issubclass(layer, Subjected)
+    )
+
+
+def test_who_is_narrowed_to_columns_sets_those_and_neither_moves_creates_nor_deletes(own_sample: Database) -> None:
+    signed_in(own_sample, "clerk", "editor", columns=["name", "owner"])
+    service = own_sample.for_service()
+    clerk = service.acting("clerk")
+    with clerk.transaction() as connection:
+        assert connection.exec_driver_sql("UPDATE bridges SET name = 'x' WHERE code = 'QL-001'").rowcount == 1
+    for statement in (
+        "UPDATE bridges SET geom = ST_Translate(geom, 0.001, 0) WHERE code = 'QL-001'",
+        "UPDATE bridges SET bci = 50 WHERE code = 'QL-001'",
+        "INSERT INTO bridges (code, geom) SELECT 'new', geom FROM bridges LIMIT 1",
+    ):
+        with pytest.raises(Forbidden), clerk.transaction() as connection:
+            connection.exec_driver_sql(statement)
+    with clerk.transaction() as connection:
+        assert connection.exec_driver_sql("DELETE FROM bridges").rowcount == 0
+    service.engine.dispose()
+
+
+@pytest.mark.parametrize("role", ["viewer", "verifier"])
+def test_who_has_no_duty_to_write_writes_nothing(own_sample: Database, role: RoleName) -> None:
+    signed_in(own_sample, "she", role)
+    service = own_sample.for_service()
+    for layer in RECORDED:
+        if role == "verifier" and issubclass(layer, Subjected):
+            continue
+        with service.acting("she").transaction() as connection:
+            assert connection.exec_driver_sql(f"UPDATE {layer.__tablename__} SET name = 'x'").rowcount == 0
+            assert connection.exec_driver_sql(f"DELETE FROM {layer.__tablename__}").rowcount == 0
+    service.engine.dispose()
+
+
+def test_an_earlier_day_needs_the_duty_to_backdate(own_sample: Database) -> None:
+    service = own_sample.for_service()
+    day = date(2023, 10, 30)
+    for role, allowed in (("editor", False), ("manager", True)):
+        signed_in(own_sample, "she", role)
+        with (
+            nullcontext() if allowed else pytest.raises(Forbidden, match="earlier day"),
+            service.acting("she").transaction(valid_from=day) as connection,
+        ):
+            connection.exec_driver_sql("UPDATE areas SET office = 'x'")
+    service.engine.dispose()
+
+
+def test_a_user_who_is_no_longer_active_sees_nothing(own_sample: Database) -> None:
+    signed_in(own_sample, "she", "admin")
+    with own_sample.transaction() as connection:
+        connection.exec_driver_sql("UPDATE users SET active = false WHERE name = 'she'")
+    service = own_sample.for_service()
+    with service.acting("she").reading() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM bridges").scalar_one() == 0
     service.engine.dispose()
