@@ -311,8 +311,8 @@ def test_nothing_is_moved_or_put_into_the_other_sub_district(both: Database, she
     before, table = _of_others(both), layer.__tablename__
     with pytest.raises(Forbidden), she.transaction() as connection:
         connection.exec_driver_sql(f"UPDATE {table} SET geom = ST_GeomFromText('{_shape(layer, OTHERS)}', 4490)")
+    column, value = ("status", layer.first) if issubclass(layer, Ledger) else ("name", "新")
     with pytest.raises(Forbidden), she.transaction() as connection:
-        column, value = ("status", layer.first) if issubclass(layer, Ledger) else ("name", "新")
         connection.exec_driver_sql(
             f"INSERT INTO {table} (code, {column}, geom) "
             f"VALUES ('new', '{value}', ST_GeomFromText('{_shape(layer, OTHERS)}', 4490))"
