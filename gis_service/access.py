@@ -42,8 +42,12 @@ class User:
         return issubclass(layer, Subjected) or (layer.role is Role.AREAS and duty == "read")
 
     def may_write(self, layer: type[Layer]) -> bool:
-        """Say whether she may change records of a layer: those of what is done are recorded, others edited."""
-        return self.may("record" if issubclass(layer, Subjected) else "edit", layer)
+        """Say whether she may change records of a layer: those of what is done are recorded, others edited.
+
+        The areas themselves are nobody's who is narrowed to some of them.
+        """
+        duty: Duty = "record" if issubclass(layer, Subjected) else "edit"
+        return self.may(duty, layer) and (self.areas is None or layer.role is not Role.AREAS)
 
     def may_create(self, layer: type[Layer]) -> bool:
         """Say whether she may create and delete records of a layer."""

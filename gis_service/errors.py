@@ -34,15 +34,24 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from layers import Label, Language
+
+
+class Fault(NamedTuple):
+    """One fault of a record: the field, the value that was given, and the rule that it breaks."""
+
+    field: str
+    value: Any
+    rule: Label
 
 
 class GisError(Exception):
     """The base: a sentence in both languages that names what failed, and what is allowed instead.
 
-    `status` is the HTTP status, `exit_code` the command's; `members` are added to the problem document.
+    `status` is the HTTP status, `exit_code` the command's; `members` are added to the problem document, labels among
+    them in the reader's language.
     """
 
     status: ClassVar[int] = 500
@@ -146,6 +155,14 @@ class BadRecord(UsageError):
     """A record breaks rules of its layer; `errors` names field, value and rule of each."""
 
     status, exit_code, title = 422, 4, Label("记录不符合规则", "The record breaks a rule")
+
+    @classmethod
+    def of(cls, faults: Iterable[Fault], allowed: Iterable[str] = ()) -> BadRecord:
+        """Return the error that says all faults of a record."""
+        faults = tuple(faults)
+        zh = "；".join(f"{fault.field}：{fault.rule.zh}" for fault in faults)
+        en = "; ".join(f"{fault.field}: {fault.rule.en}" for fault in faults)
+        return cls(f"{zh}。", f"{en}.", allowed=allowed, errors=[fault._asdict() for fault in faults])
 
 
 class TooLarge(UsageError):

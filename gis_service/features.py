@@ -148,7 +148,16 @@ def page(
     return Page(features, min(len(found), limit), found[limit - 1].id if len(found) > limit else None)
 
 
-def one(connection: Connection, layer: type[Layer], code: str) -> bytes:
+@dataclass(frozen=True)
+class Found:
+    """One feature: its code, its GeoJSON text, and the tag that names this version of it among all that ever were."""
+
+    code: str
+    feature: bytes
+    tag: str
+
+
+def one(connection: Connection, layer: type[Layer], code: str) -> Found:
     """Return one feature as GeoJSON.
 
     Raises
@@ -156,10 +165,10 @@ def one(connection: Connection, layer: type[Layer], code: str) -> bytes:
     UnknownName
         With codes that are near.
     """
-    found = connection.execute(as_geojson(layer).where(layer.code == code)).first()
+    found = connection.execute(as_geojson(layer).add_columns(layer.version).where(layer.code == code)).first()
     if found is None:
         raise unknown_feature(connection, layer, code)
-    return str(found.feature).encode()
+    return Found(code, str(found.feature).encode(), f"{found.id}-{found.version}")
 
 
 def unknown_feature(connection: Connection, layer: type[Layer], code: str) -> UnknownName:

@@ -52,6 +52,7 @@ def empty(database: Database) -> None:
     with database.transaction() as connection:
         for name in registry():
             connection.exec_driver_sql(f"DELETE FROM {name}")
+            connection.exec_driver_sql(f"DELETE FROM {name}_history")
 
 
 def geojson(path: Path, *rows: dict[str, Any], shapes: list[Any] | None = None) -> Path:
@@ -155,6 +156,14 @@ def test_alike_records_without_numbers_are_matched_one_to_one(database: Database
     three = geojson(tmp_path / "b.geojson", {"n": 1}, {"n": 2}, {"n": 3}, shapes=[here] * 3)
     assert counts(import_file(database, three, BRIDGES)) == (1, 0, 2, 0)
     assert stored(database, "extra") == [{"n": 1}, {"n": 2}, {"n": 3}]
+
+
+def test_the_number_of_a_deleted_record_is_not_given_again(database: Database, tmp_path: Path) -> None:
+    import_file(database, geojson(tmp_path / "a.geojson", {"name": "x"}, {"name": "y"}), BRIDGES)
+    with database.transaction() as connection:
+        connection.exec_driver_sql("DELETE FROM bridges WHERE code = 'QL-000002'")
+    import_file(database, geojson(tmp_path / "b.geojson", {"name": "z"}), BRIDGES)
+    assert stored(database, "code") == ["QL-000001", "QL-000003"]
 
 
 def test_a_record_that_has_a_number_is_not_taken_by_one_that_has_none(database: Database, tmp_path: Path) -> None:

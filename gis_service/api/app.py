@@ -15,6 +15,7 @@ from gis_service.api import (
     along,
     attachments,
     docs,
+    editing,
     exports,
     features,
     hazards,
@@ -70,11 +71,12 @@ def create_app(database: Database, settings: Settings) -> FastAPI:
     problems.install(app)
     checked = [Depends(known_parameters)]
     # a code may hold slashes, so what follows a code comes before it
-    asked = (layers, attachments, history, features, hazards, statistics, along, risk, exports, tiles, start, login)
-    for resource in asked:
+    asked = (layers, attachments, history, hazards, statistics, along, risk, exports, tiles, start, login)
+    for resource in (*asked, features, editing):
         app.include_router(resource.router, dependencies=checked)
     for resource in (maps, health, docs):
         app.include_router(resource.router)
+    app.include_router(editing.leftover)
     web = files("gis_service") / "web"
     app.mount("/assets/vendor", StaticFiles(directory=str(web / "vendor"), check_dir=False), name="vendor")
     app.mount("/assets", StaticFiles(directory=str(web / "static")), name="assets")

@@ -113,10 +113,14 @@ def as_of_given(
     ] = None,
 ) -> date | None:
     """Return the day that was asked for, if any."""
+    return _day("as_of", as_of)
+
+
+def _day(parameter: str, given: str | None) -> date | None:
     try:
-        return date.fromisoformat(as_of) if as_of else None
+        return date.fromisoformat(given) if given else None
     except ValueError as error:
-        raise UnknownValue("as_of", as_of or "", ["YYYY-MM-DD"]) from error
+        raise UnknownValue(parameter, given or "", ["YYYY-MM-DD"]) from error
 
 
 AsOfGiven = Annotated[date | None, Depends(as_of_given)]
@@ -132,6 +136,32 @@ DatabaseDep = Annotated[Database, Depends(database)]
 SettingsDep = Annotated[Settings, Depends(settings)]
 # given back when the route has returned, before its answer is sent: a slow reader holds no connection
 ConnectionDep = Annotated[Connection, Depends(reading, scope="function")]
+
+
+def writing(
+    database: DatabaseDep,
+    reason: Annotated[str, Query(description="Why; the history shows it.", examples=["桥梁定期检测"])] = "",
+    valid_from: Annotated[
+        str | None,
+        Query(
+            description="The day (YYYY-MM-DD) from which the change holds: by default the district's; an earlier one "
+            "needs the duty to backdate, and is not before the version that it follows.",
+            examples=["2023-10-20"],
+        ),
+    ] = None,
+) -> Iterator[Connection]:
+    """Yield a connection in one transaction that writes: kept as a whole when the route has returned, or not at all."""
+    since = _day("valid_from", valid_from)
+    with database.transaction(reason=reason, valid_from=since) as connection:
+        if since:
+            who_acts(connection).require("backdate")
+            today = database.district(connection).today
+            if since > today:
+                raise UnknownValue("valid_from", str(since), [f"<= {today}"])
+        yield connection
+
+
+WritingDep = Annotated[Connection, Depends(writing, scope="function")]
 
 
 def user(connection: ConnectionDep) -> User:

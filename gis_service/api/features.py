@@ -9,8 +9,17 @@ import orjson
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from gis_service.api.deps import AreaQuery, AsOfDep, ConnectionDep, FilterQuery, LanguageDep, LayerDep, SettingsDep
-from gis_service.features import one, page, selection
+from gis_service.api.deps import (
+    AreaQuery,
+    AsOfDep,
+    AsOfGiven,
+    ConnectionDep,
+    FilterQuery,
+    LanguageDep,
+    LayerDep,
+    SettingsDep,
+)
+from gis_service.features import Found, one, page, selection
 
 router = APIRouter(tags=["features"])
 
@@ -21,6 +30,7 @@ FEATURE = {
     "geometry": {"type": "MultiLineString", "coordinates": [[[119.25, 26.05], [119.26, 26.04]]]},
     "properties": {"code": "HD-001", "name": "流花溪", "area_code": "350104103", "status": "建成开放"},
 }
+ETAG = {"ETag": {"description": "Names this version.", "schema": {"type": "string", "examples": ['"12-3"']}}}
 _PAGE = {"type": "FeatureCollection", "numberReturned": 1, "links": [], "features": [FEATURE]}
 
 
@@ -58,8 +68,23 @@ def list_features(
 @router.get(
     "/api/layers/{layer}/features/{code:path}",
     response_class=Response,
-    responses={200: {"content": {GEOJSON: {"example": FEATURE}}}},
+    responses={200: {"headers": ETAG, "content": {GEOJSON: {"example": FEATURE}}}},
 )
-def get_feature(connection: ConnectionDep, layer: LayerDep, code: str, language: LanguageDep) -> Response:  # noqa: ARG001
-    """Return one feature as GeoJSON."""
-    return Response(one(connection, layer, code), media_type=GEOJSON)
+def get_feature(
+    connection: ConnectionDep,
+    layer: LayerDep,
+    code: str,
+    as_of: AsOfGiven,
+    language: LanguageDep,  # noqa: ARG001 - accepted everywhere
+) -> Response:
+    """Return one feature as GeoJSON.
+
+    `ETag` names its version, for `If-Match` of a change; of a past day there is none, for that cannot be changed.
+    """
+    found = one(connection, layer, code)
+    return Response(found.feature, media_type=GEOJSON, headers={} if as_of else {"ETag": tagged(found)})
+
+
+def tagged(found: Found) -> str:
+    """Return a feature's ETag."""
+    return f'"{found.tag}"'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -43,11 +44,26 @@ _MEANINGS: dict[int | str, str] = {
     "4XX": "Another fault of the request, e.g. a method that the address does not take.",
     503: "The database is away, busy, or not of this version.",
 }
-RESPONSES: dict[int | str, dict[str, Any]] = {
-    status: {"description": meaning, "content": {"application/problem+json": _DOCUMENT}}
-    for status, meaning in _MEANINGS.items()
+_OF_WRITING: dict[int | str, str] = {
+    401: "Nobody is signed in, or the token is not valid.",
+    403: "She who is signed in may not do this, or not here.",
+    409: "The code is taken; or somebody has changed the same since (`conflicts`: field, read, current, yours).",
+    412: "The version asked for by If-Match is not the present one (`yours`, `current`, `differing`, `feature`).",
+    413: "The body is larger than allowed.",
+    415: "The body is of a type that is not taken.",
+    422: "The record breaks rules of its layer (`errors`: field, value, rule).",
 }
+
+
+def _documented(meanings: Mapping[int | str, str]) -> dict[int | str, dict[str, Any]]:
+    document = {"application/problem+json": _DOCUMENT}
+    return {status: {"description": meaning, "content": document} for status, meaning in meanings.items()}
+
+
+RESPONSES = _documented(_MEANINGS)
 """What every address may answer beside its own, for the OpenAPI document."""
+WRITING = _documented(_OF_WRITING)
+"""What an address that writes may answer beside these."""
 
 log = logging.getLogger(__name__)
 
@@ -156,9 +172,12 @@ def _answer(
     headers: dict[str, str] = {"Content-Language": language}
     if status == HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = "Bearer"
-    return Response(
-        orjson.dumps(document, default=str), status_code=status, media_type="application/problem+json", headers=headers
-    )
+
+    def read(value: Any) -> str:  # noqa: ANN401 - whatever an error carries
+        return value.in_(language) if isinstance(value, Label) else str(value)
+
+    body = orjson.dumps(document, default=read, option=orjson.OPT_PASSTHROUGH_DATACLASS)
+    return Response(body, status_code=status, media_type="application/problem+json", headers=headers)
 
 
 def _page(request: Request, status: int, document: dict[str, Any]) -> Response:

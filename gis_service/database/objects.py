@@ -31,7 +31,8 @@ def make(connection: Connection, schema: str, service: str) -> None:
     run(connection, f'SET LOCAL search_path = "{schema}", public, pg_temp')
     areas = with_role(Role.AREAS)
     replacements = "".join(filled("replace", table=layer.__tablename__) for layer in layers if layer is not areas)
-    run(connection, filled("functions", areas=areas.__tablename__, replacements=replacements.strip()))
+    names = {"areas": areas.__tablename__, "layers": ", ".join(map(literal, registry()))}
+    run(connection, filled("functions", **names, replacements=replacements.strip()))
     make_access(connection, areas.__tablename__)
     for layer in layers:
         columns = ["code", "name", "extra", "geom", *(c.name for c in own_columns(layer))]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,10 +15,8 @@ from numpy.typing import NDArray
 from gis_service.ingest.columns import Columns
 from gis_service.ingest.place import Place
 from gis_service.ingest.shapes import accepted, fit
-from gis_service.ingest.values import convert
+from gis_service.ingest.values import HOLDS_NUL, convert, holds_nul
 from layers import STORED_SRID, Label, Layer
-
-_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 Why = tuple[str, Label]
 
@@ -111,8 +108,8 @@ class Judge:
             if ids and row.get("id") == ids[i]:
                 del row["id"]
             text = orjson.dumps(row, default=_json)
-            if _NUL.search(text):
-                bad[i] = "", Label("含有数据库无法保存的字符", "holds a character that the database cannot keep")
+            if holds_nul(text):
+                bad[i] = "", HOLDS_NUL
             texts.append(text.decode())
         return texts, bad
 

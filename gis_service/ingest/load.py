@@ -47,6 +47,19 @@ def in_bulk(connection: Connection) -> None:
     connection.execute(text("SET LOCAL plan_cache_mode = auto"))
 
 
+def take_turns(connection: Connection, table: str) -> None:
+    """Wait until nobody else writes to a table, and keep others from it until the transaction ends; all may read."""
+    connection.execute(text(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE"))
+
+
+def next_code(connection: Connection, layer: type[Layer]) -> str:
+    """Return the layer's prefix with the number after the highest that is used; whoever asks next waits for this."""
+    take_turns(connection, layer.__tablename__)
+    number = text("SELECT gis_code(:prefix, gis_highest(:layer, :prefix) + 1)")
+    given = {"prefix": layer.prefix, "layer": layer.__tablename__}
+    return str(connection.execute(number, given).scalar_one())
+
+
 class Staging:
     """A temporary table with the rows of one file, until the transaction ends."""
 
@@ -75,8 +88,7 @@ class Staging:
         A row is the stored record of the same code; a row without a code is the stored record of the same name and
         the same geometry, of several alike the first that no other row is; what then still has no code gets the next.
         """
-        # others may read meanwhile; two imports into one layer take turns
-        self._run(f"LOCK TABLE {self._table} IN SHARE ROW EXCLUSIVE MODE")
+        take_turns(self._connection, self._table)
         self._run(f"ANALYZE {_STAGED}")
         self._run(f"UPDATE {_STAGED} s SET _target = t.id FROM {self._table} t WHERE s.code = t.code")
         self._match_without_code()
@@ -118,18 +130,17 @@ class Staging:
         self._run(
             f"""
             WITH highest AS (
-                SELECT coalesce(max(CAST(substring(code FROM :pattern) AS bigint)), 0) AS number
-                FROM (SELECT code FROM {self._table} UNION ALL SELECT code FROM {_STAGED}) used
+                SELECT greatest(gis_highest(:layer, :prefix), max(gis_number(:prefix, code))) AS number FROM {_STAGED}
             ), next AS (
                 SELECT _row, (SELECT number FROM highest) + row_number() OVER (ORDER BY _row) AS number
                 FROM {_STAGED} WHERE code IS NULL AND _target IS NULL
             )
             UPDATE {_STAGED} s
-            SET code = :prefix || lpad(CAST(number AS text), greatest(6, length(CAST(number AS text))), '0')
+            SET code = gis_code(:prefix, number)
             FROM next WHERE s._row = next._row
             """,
-            pattern=rf"^{self._prefix}-(\d{{1,17}})$",
-            prefix=f"{self._prefix}-",
+            layer=self._table,
+            prefix=self._prefix,
         )
 
     def _differences(self) -> str:

@@ -18,8 +18,10 @@ from layers import UNKNOWN, Field, Label
 _NUMBER = re.compile(r"[+-]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _DAY = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[T ][\d:.+Z -]*)?", re.ASCII)
 _EIGHT_DIGITS = re.compile(r"(\d{4})(\d{2})(\d{2})", re.ASCII)
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 _YES = {"是", "yes", "true", "1"}
 _NO = {"否", "no", "false", "0"}
+HOLDS_NUL = Label("含有数据库无法保存的字符", "holds a character that the database cannot keep")
 _MOST_MONEY = Decimal(10) ** 12
 _CENT = Decimal("0.0001")
 
@@ -44,24 +46,39 @@ def convert(field: Field, column: pa.Array) -> tuple[pa.Array, dict[int, tuple[s
         distinct, places = encoded.dictionary.to_pylist(), encoded.indices
     except pa.ArrowNotImplementedError:  # lists
         distinct, places = column.to_pylist(), pa.array(np.arange(len(column)))
-    kind = _KINDS[field.kind]
-    missing = UNKNOWN if field.kind == "term" else None
+    missing = stored(field, None)
     converted: list[Any] = []
     unfit: dict[int, tuple[str, Label]] = {}
     for i, value in enumerate(distinct):
         try:
-            result = None if _is_missing(value) else kind.convert(field, value)
-            converted.append(missing if result is None else result)
+            converted.append(stored(field, value))
         except Unfit as error:
             converted.append(missing)
             unfit[i] = str(value), error.why
     # one more entry stands for null, so that a null of the file takes the place of what is missing
     taken = places.fill_null(len(converted))
-    values = pa.array([*converted, missing], type=kind.arrow).take(taken)
+    values = pa.array([*converted, missing], type=_KINDS[field.kind].arrow).take(taken)
     if not unfit:
         return values, {}
     at = taken.to_numpy(zero_copy_only=False)
     return values, {int(i): unfit[int(at[i])] for i in np.flatnonzero(np.isin(at, list(unfit)))}
+
+
+def stored(field: Field, value: Any) -> Any:  # noqa: ANN401 - whatever a file holds
+    """Return one value as the field's kind stores it (money as text, exact); null where missing, 未知 for terms.
+
+    Raises
+    ------
+    Unfit
+        Where the field cannot hold it.
+    """
+    result = None if _is_missing(value) else _KINDS[field.kind].convert(field, value)
+    return UNKNOWN if result is None and field.kind == "term" else result
+
+
+def holds_nul(document: bytes) -> bool:
+    """Say whether a JSON text holds the character NUL, which no text of the database can."""
+    return _NUL.search(document) is not None
 
 
 def _is_missing(value: Any) -> bool:  # noqa: ANN401 - whatever a file holds
@@ -86,7 +103,7 @@ def plain(value: Any) -> str:  # noqa: ANN401 - whatever a file holds
 def _text(_field: Field, value: Any) -> str | None:  # noqa: ANN401 - whatever a file holds
     text = plain(value)
     if "\0" in text:
-        raise Unfit("含有数据库无法保存的字符", "holds a character that the database cannot keep")
+        raise Unfit(HOLDS_NUL.zh, HOLDS_NUL.en)
     return text or None
 
 

@@ -82,6 +82,32 @@ BEGIN
     RETURN NEW;
 END $$;
 
+-- The codes that records are given who bring none: the layer's prefix and a number. A number that a record has, or had
+-- before it was deleted, is not given again.
+CREATE OR REPLACE FUNCTION gis_code(prefix text, number bigint) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
+    SELECT prefix || '-' || lpad(number::text, greatest(6, length(number::text)), '0')
+$$;
+
+CREATE OR REPLACE FUNCTION gis_number(prefix text, code text) RETURNS bigint
+LANGUAGE sql IMMUTABLE AS $$
+    SELECT substring(code FROM '^' || prefix || '-(\d{{1,17}})$')::bigint
+$$;
+
+CREATE OR REPLACE FUNCTION gis_highest(layer text, prefix text) RETURNS bigint
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE
+    highest bigint;
+BEGIN
+    IF layer IN ({layers}) THEN
+        EXECUTE format(
+            'SELECT max(gis_number($1, code)) FROM (SELECT code FROM %I UNION ALL SELECT code FROM %I) used',
+            layer, layer || '_history'
+        ) INTO highest USING prefix;
+    END IF;
+    RETURN coalesce(highest, 0);
+END $$;
+
 -- Hierarchy follows from the shapes: the parent is the smallest larger area that holds at least nine tenths of an
 -- area; a leaf is nobody's parent. A leaf holds itself, so that the statistics of areas are like those of any layer.
 CREATE OR REPLACE FUNCTION gis_keep_hierarchy() RETURNS void

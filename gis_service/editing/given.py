@@ -1,0 +1,98 @@
+"""What a client gives: a GeoJSON Feature, or a part of one; and which version of the record it had read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gis_service.errors import BadRecord, Fault, UsageError
+from layers import Label
+
+_TAG = r'(?:W/)?"([^"]*)"'
+_TAGS = re.compile(rf"\s*{_TAG}\s*(?:,\s*{_TAG}\s*)*")
+
+
+@dataclass(frozen=True)
+class Given:
+    """Properties by name, and a GeoJSON geometry (None is null) where `shaped` says that there is one."""
+
+    properties: Mapping[str, Any] = field(default_factory=dict)
+    geometry: Mapping[str, Any] | None = None
+    shaped: bool = False
+
+
+@dataclass(frozen=True)
+class Read:
+    """The version that a client had read: the tags of If-Match (empty: any), else its number, else nothing is known."""
+
+    tags: tuple[str, ...] | None = None
+    version: int | None = None
+
+
+def record_of(document: object) -> Given:
+    """Return what a GeoJSON Feature gives; a geometry that it leaves out is null.
+
+    Raises
+    ------
+    UsageError
+        Where it is no Feature.
+    """
+    if not isinstance(document, dict) or document.get("type") != "Feature":
+        raise UsageError("应为一个 GeoJSON 要素（type 为 Feature）。", "This must be a GeoJSON object of type Feature.")
+    return _given({"properties": None, "geometry": None} | document)
+
+
+def patch_of(document: object) -> Given:
+    """Return what a merge patch (RFC 7396) of a Feature gives: its `properties`, its `geometry`, or both.
+
+    Raises
+    ------
+    UsageError
+        Where it is no object, or has neither.
+    """
+    if not isinstance(document, dict) or not document.keys() & {"properties", "geometry"}:
+        raise UsageError(
+            '应为含 properties 和（或）geometry 的 JSON 对象，例如 {"properties": {"name": "…"}}。',
+            'This must be a JSON object with properties, geometry or both, e.g. {"properties": {"name": "..."}}.',
+            allowed=("properties", "geometry"),
+        )
+    return _given(document)
+
+
+def _given(document: dict[str, Any]) -> Given:
+    properties, geometry = document.get("properties"), document.get("geometry")
+    for name, value in (("properties", properties), ("geometry", geometry)):
+        if not isinstance(value, dict | None):
+            raise UsageError(f"{name} 应为 JSON 对象或 null。", f"{name} must be a JSON object or null.", member=name)
+    crs = document.get("crs") or (geometry or {}).get("crs")
+    return Given(properties or {}, geometry and {**geometry, "crs": crs}, "geometry" in document)
+
+
+def read_of(if_match: str | None, version: object = None) -> Read:
+    """Return which version a client says that it had read; If-Match comes first.
+
+    Weak tags count as strong ones, into which proxies that compress make them: a tag names a version, not its bytes.
+
+    Raises
+    ------
+    UsageError
+        Where If-Match is no list of tags.
+    BadRecord
+        Where the version is no number.
+    """
+    if if_match is not None:
+        if if_match.strip() == "*":
+            return Read(())
+        if not _TAGS.fullmatch(if_match):
+            raise UsageError(
+                'If-Match 应为读取时的 ETag（含引号），例如 "12-3"，或 *。',
+                'If-Match must be the ETag that was read, with its quotes, e.g. "12-3", or *.',
+                parameter="If-Match",
+            )
+        return Read(tuple(re.findall(_TAG, if_match)))
+    if version is not None and (not isinstance(version, int) or isinstance(version, bool)):
+        why = Label("应为读取时的版本号（整数）", "must be the number of the version that was read")
+        raise BadRecord.of([Fault("version", version, why)])
+    return Read(None, version)
