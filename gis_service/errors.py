@@ -160,8 +160,8 @@ class BadRecord(UsageError):
     def of(cls, faults: Iterable[Fault], allowed: Iterable[str] = ()) -> BadRecord:
         """Return the error that says all faults of a record."""
         faults = tuple(faults)
-        zh = "；".join(f"{fault.field}：{fault.rule.zh}" for fault in faults)
-        en = "; ".join(f"{fault.field}: {fault.rule.en}" for fault in faults)
+        zh = "；".join(f"{fault.field}：{fault.rule.zh.rstrip('？')}" for fault in faults)
+        en = "; ".join(f"{fault.field}: {fault.rule.en.rstrip('?')}" for fault in faults)
         return cls(f"{zh}。", f"{en}.", allowed=allowed, errors=[fault._asdict() for fault in faults])
 
 

@@ -150,11 +150,16 @@ def page(
 
 @dataclass(frozen=True)
 class Found:
-    """One feature: its code, its GeoJSON text, and the tag that names this version of it among all that ever were."""
+    """One feature: its code, its GeoJSON text, and its ETag."""
 
     code: str
     feature: bytes
-    tag: str
+    etag: str
+
+
+def etag(id: int, version: int) -> str:
+    """Return the tag that names one version of a record among all that ever were."""
+    return f'"{id}-{version}"'
 
 
 def one(connection: Connection, layer: type[Layer], code: str) -> Found:
@@ -168,7 +173,7 @@ def one(connection: Connection, layer: type[Layer], code: str) -> Found:
     found = connection.execute(as_geojson(layer).add_columns(layer.version).where(layer.code == code)).first()
     if found is None:
         raise unknown_feature(connection, layer, code)
-    return Found(code, str(found.feature).encode(), f"{found.id}-{found.version}")
+    return Found(code, str(found.feature).encode(), etag(found.id, found.version))
 
 
 def unknown_feature(connection: Connection, layer: type[Layer], code: str) -> UnknownName:

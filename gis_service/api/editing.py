@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 
 from gis_service.api.bodies import json_of
 from gis_service.api.deps import ConnectionDep, DatabaseDep, LanguageDep, LayerDep, UserDep, WritingDep, identity
-from gis_service.api.features import ETAG, FEATURE, GEOJSON, tagged
+from gis_service.api.features import ETAG, FEATURE, GEOJSON
 from gis_service.api.problems import WRITING
 from gis_service.editing import Given, change, create, patch_of, read_of, record_of, remove
 from gis_service.features import Found
@@ -38,7 +38,7 @@ _PATCH = _RECORD | {"description": "A merge patch (RFC 7396): only what is given
 _NEW = {
     "type": "Feature",
     "geometry": {"type": "Point", "coordinates": [119.25, 26.05]},
-    "properties": {"name": "首山路桥", "kind": "城市", "length_m": 42.5, "extra": {"图号": "QL-2023-17"}},
+    "properties": {"name": "首山路桥", "kind": "城市", "span_m": 42.5, "extra": {"图号": "QL-2023-17"}},
 }
 _CHANGED = {"properties": {"name": "首山路桥", "version": 3}}
 _STORED: dict[int | str, dict[str, Any]] = {200: {"headers": ETAG, "content": {GEOJSON: {"example": FEATURE}}}}
@@ -181,4 +181,4 @@ def _allowing(request: Request, methods: list[str]) -> Response:
 
 
 def _answer(found: Found, status: int = 200, **headers: str) -> Response:
-    return Response(found.feature, status, {"ETag": tagged(found), **headers}, GEOJSON)
+    return Response(found.feature, status, {"ETag": found.etag, **headers}, GEOJSON)

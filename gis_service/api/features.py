@@ -19,7 +19,7 @@ from gis_service.api.deps import (
     LayerDep,
     SettingsDep,
 )
-from gis_service.features import Found, one, page, selection
+from gis_service.features import one, page, selection
 
 router = APIRouter(tags=["features"])
 
@@ -82,9 +82,4 @@ def get_feature(
     `ETag` names its version, for `If-Match` of a change; of a past day there is none, for that cannot be changed.
     """
     found = one(connection, layer, code)
-    return Response(found.feature, media_type=GEOJSON, headers={} if as_of else {"ETag": tagged(found)})
-
-
-def tagged(found: Found) -> str:
-    """Return a feature's ETag."""
-    return f'"{found.tag}"'
+    return Response(found.feature, media_type=GEOJSON, headers={} if as_of else {"ETag": found.etag})

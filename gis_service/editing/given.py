@@ -10,7 +10,7 @@ from typing import Any
 from gis_service.errors import BadRecord, Fault, UsageError
 from layers import Label
 
-_TAG = r'(?:W/)?"([^"]*)"'
+_TAG = r'(?:W/)?("[^"]*")'
 _TAGS = re.compile(rf"\s*{_TAG}\s*(?:,\s*{_TAG}\s*)*")
 
 

@@ -15,10 +15,10 @@ from sqlalchemy import Connection, text
 
 from gis_service.editing.given import Read
 from gis_service.errors import ChangedSince, StaleVersion
-from gis_service.features import DECIMALS, one
+from gis_service.features import DECIMALS, etag, one
 from layers import Layer
 
-_NAMES_A_VERSION = re.compile(r"(\d{1,18})-(\d{1,9})")
+_NAMES_A_VERSION = re.compile(r'"(\d{1,18})-(\d{1,9})"')
 _NEARLY = 0.6 * 10.0**-DECIMALS
 """Degrees; what a geometry is rounded by when it is written as GeoJSON is no change of it."""
 
@@ -57,18 +57,18 @@ def require_present(connection: Connection, layer: type[Layer], row: Row, read: 
     StaleVersion
         With both versions, what has changed between them, and the present record.
     """
-    present = one(connection, layer, row.values["code"])
-    if not read.tags or present.tag in read.tags:
+    present = etag(row.id, row.version)
+    if not read.tags or present in read.tags:
         return
     yours, known = read.tags[0], _NAMES_A_VERSION.fullmatch(read.tags[0])
     was = _version(connection, layer, row, int(known[2])) if known and int(known[1]) == row.id else None
     raise StaleVersion(
-        f"您读取的版本（{yours}）已不是现有版本（{present.tag}）。请重新读取后再改。",
-        f"The version that you read ({yours}) is no longer the present one ({present.tag}). Read it again first.",
+        f"您读取的版本（{yours}）已不是现有版本（{present}）。请重新读取后再改。",
+        f"The version that you read ({yours}) is no longer the present one ({present}). Read it again first.",
         yours=yours,
-        current=present.tag,
+        current=present,
         differing=_compared(was, row, differing(was.values, row.values)) if was else [],
-        feature=orjson.loads(present.feature),
+        feature=orjson.loads(one(connection, layer, row.values["code"]).feature),
     )
 
 
