@@ -50,10 +50,10 @@ def _value(field: Field, codes: Mapping[str, list[str]]) -> st.SearchStrategy[tu
     if field.references:
         return nothing | st.sampled_from([(code, code) for code in codes[field.references]] or [(None, None)])
     if field.vocabulary:
-        spelled = [
-            (s, t.code) for t in field.vocabulary for s in (t.code, t.en, t.label.zh) if field.vocabulary.find(s) is t
-        ]
+        words = field.vocabulary
+        spelled = [(s, t.code) for t in words for s in (t.code, t.en, t.label.zh) if words.find(s) is t]
         return nothing | st.sampled_from(spelled)
+    low, high = -1e12 if field.minimum is None else field.minimum, 1e12 if field.maximum is None else field.maximum
     kinds = {
         "text": _TEXTS.map(lambda text: (text, text.strip() or None)),
         "number": st.floats(low, high, **_FINITE).map(lambda number: (number, number)),
