@@ -30,6 +30,17 @@ LABELS: Mapping[RoleName, Label] = {
     "manager": Label("主管", "manager"),
     "admin": Label("管理员", "administrator"),
 }
+WORDS: Mapping[Duty, Label] = {
+    "read": Label("查看与下载", "read and download"),
+    "edit": Label("新增、修改、删除图层记录", "create, change and delete records of layers"),
+    "record": Label("登记隐患与检查等记录", "record hazards, inspections and what is done"),
+    "handle": Label("办理隐患整改", "handle hazards"),
+    "verify": Label("复查隐患整改", "verify what was rectified"),
+    "direct": Label("督办隐患", "direct the ledger: supervise, extend, return"),
+    "restore": Label("恢复版本、撤销变更", "restore versions and undo changes"),
+    "backdate": Label("指定更早的生效日期", "give an earlier day from which a change holds"),
+    "administer": Label("管理用户", "administer users"),
+}
 ANONYMOUS = "anonymous"
 """The user as whom everybody reads who has not signed in. She cannot sign in, and an administrator may narrow her."""
 

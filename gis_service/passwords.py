@@ -35,7 +35,7 @@ _AT_ONCE = BoundedSemaphore(os.cpu_count() or 1)
 def hashed(password: str) -> str:
     """Return a password as the database keeps it."""
     with _AT_ONCE:
-        return _HASHER.hash(_normal(password))
+        return _HASHER.hash(normal(password))
 
 
 _OF_NOBODY = _HASHER.hash(os.urandom(16))
@@ -45,7 +45,7 @@ def fits(password: str, stored: str | None) -> bool:
     """Say whether a password is the stored one; without one it takes as long, so that nobody learns who there is."""
     with _AT_ONCE:
         try:
-            return _HASHER.verify(stored or _OF_NOBODY, _normal(password)) and stored is not None
+            return _HASHER.verify(stored or _OF_NOBODY, normal(password)) and stored is not None
         except (VerificationError, InvalidHashError):
             return False
 
@@ -63,7 +63,7 @@ def require_good(password: str, name: str, title: str = "") -> None:
     UsageError
         With the rule that it breaks.
     """
-    small = _normal(password).casefold()
+    small = normal(password).casefold()
     own = [word.casefold() for word in (name, title) if len(word) > 1]
     if not LEAST <= len(password) <= MOST:
         raise _refused(f"密码须为 {LEAST} 至 {MOST} 个字符。", f"A password has {LEAST} to {MOST} characters.")
@@ -80,6 +80,6 @@ def _refused(zh: str, en: str) -> UsageError:
     return UsageError(zh, en, field="password")
 
 
-def _normal(password: str) -> str:
+def normal(password: str) -> str:
     """Return the same text for what is typed alike: keyboards differ in how they compose characters."""
     return unicodedata.normalize("NFKC", password)

@@ -12,10 +12,9 @@ from threading import Lock
 from sqlalchemy import Connection, text
 
 from gis_service import passwords
-from gis_service.access import hashed
+from gis_service.access import User, hashed
 from gis_service.database import Database
-from gis_service.duties import ANONYMOUS
-from gis_service.errors import NotSignedIn, TooManyTries
+from gis_service.errors import Forbidden, NotSignedIn, TooManyTries
 
 log = logging.getLogger(__name__)
 
@@ -89,31 +88,54 @@ def sign_in(database: Database, tries: Tries, name: str, password: str, *, addre
         After too many failures.
     """
     with tries.attempt(name, address):
-        require_password(database, name, password, address)
+        if not _knows(database, name, password):
+            log.warning("%r failed to sign in from %s", name[:100], address)
+            raise NotSignedIn("用户名或密码不正确。", "The name or the password is wrong.")
+    return enter(database, name, address=address, hours=hours)
+
+
+def enter(database: Database, name: str, *, address: str, hours: float) -> str:
+    """Begin a session of so many hours for a user who is known; return its secret."""
     with database.acting(name).transaction() as connection:
         secret = begin(connection, name, hours)
     log.info("%r signed in from %s", name, address)
     return secret
 
 
-def require_password(database: Database, name: str, password: str, address: str) -> None:
-    """Refuse a password that is not the user's; a hash of older parameters is made anew.
+def change_password(database: Database, tries: Tries, user: User, present: str, fresh: str, *, address: str) -> None:
+    """Let a user change her own password; all her sessions end.
 
     Raises
     ------
-    NotSignedIn
-        Where it is not.
+    Forbidden
+        Where the present password is wrong.
+    UsageError
+        Where the new one is soon guessed.
     """
+    passwords.require_good(fresh, user.name, user.title)
+    with tries.attempt(user.name, address):
+        if not _knows(database, user.name, present):
+            log.warning("%r gave a wrong password from %s", user.name, address)
+            raise Forbidden("现用密码不正确。", "The present password is wrong.", field="present")
+    hash_ = passwords.hashed(fresh)
+    with database.acting(user.name).transaction() as connection:
+        connection.execute(text("SELECT gis_set_own_password(:hash)"), {"hash": hash_})
+        connection.execute(text("DELETE FROM tokens WHERE user_name = :name AND kind = 'session'"), {"name": user.name})
+    log.info("%r changed her password from %s", user.name, address)
+
+
+def _knows(database: Database, name: str, password: str) -> bool:
+    """Say whether this is an active user's password; a hash of older parameters is made anew."""
     stored = None
-    if "\0" not in name and name != ANONYMOUS:
+    if "\0" not in name:
         with database.reading() as connection:
             stored = connection.execute(text("SELECT gis_password_of(:name)"), {"name": name}).scalar()
     if not passwords.fits(password[: passwords.MOST + 1], stored):
-        log.warning("%r failed to sign in from %s", name[:100], address)
-        raise NotSignedIn("用户名或密码不正确。", "The name or the password is wrong.")
+        return False
     if passwords.is_outdated(str(stored)):
         with database.acting(name).transaction() as connection:
             connection.execute(text("SELECT gis_set_own_password(:hash)"), {"hash": passwords.hashed(password)})
+    return True
 
 
 def begin(connection: Connection, name: str, hours: float) -> str:

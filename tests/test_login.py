@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import cache
 from typing import Any
 
 import httpx
@@ -11,12 +12,18 @@ import pytest
 import sqlalchemy as sa
 from serving import serving
 
-from gis_service import passwords
+from gis_service import passwords, users
 from gis_service.database import Database
 from gis_service.database.accounts import TokenRow, UserRow
+from gis_service.settings import Settings
 
 PASSWORD = "correct horse battery"
 HTML = {"Accept": "text/html"}
+
+
+@cache
+def stored(password: str) -> str:
+    return passwords.hashed(password)
 
 
 @pytest.fixture
@@ -24,7 +31,7 @@ def district(empty_district: Database) -> Database:
     """A district with an editor who has a password, and a viewer with another."""
     with empty_district.transaction() as connection:
         for name, role in (("lin", "editor"), ("chen", "viewer"), ("root", "admin")):
-            row = {"name": name, "title": name.title(), "role": role, "password": passwords.hashed(PASSWORD + name)}
+            row = {"name": name, "title": name.title(), "role": role, "password": stored(PASSWORD + name)}
             connection.execute(sa.insert(UserRow).values(**row))
     return empty_district
 
@@ -177,3 +184,166 @@ def test_what_is_hers_is_not_kept_by_caches_for_others(browser: Any) -> None:
         assert {"cookie", "authorization"} <= {v.strip().lower() for v in answer.headers["vary"].split(",")}
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert answer.headers["referrer-policy"] == "same-origin"
+
+
+def write(client: httpx.Client, method: str, address: str, document: Any = None) -> httpx.Response:
+    """Send as a page of the client's session does."""
+    return client.request(method, address, json=document, headers={"X-CSRF-Token": csrf(client)})
+
+
+def test_after_too_many_failures_even_the_right_password_has_to_wait(browser: Any) -> None:
+    client = browser()
+    assert [sign_in(client, "lin", "wrong").status_code for _ in range(6)] == [401] * 5 + [429]
+    refused = sign_in(client)
+    assert refused.status_code == 429
+    assert 0 < int(refused.headers["retry-after"]) <= 3
+    assert "登录失败次数过多" in refused.text
+    assert sign_in(browser(), "chen").status_code == 303
+    assert sign_in(client).status_code == 429
+
+
+def test_signing_in_anew_ends_the_session_that_was(browser: Any, service: str) -> None:
+    client = browser()
+    sign_in(client)
+    kept = dict(client.cookies)
+    sign_in(client, "chen")
+    assert "<summary>Chen</summary>" in client.get("/").text
+    assert httpx.get(f"{service}/api/me", cookies=kept).json()["anonymous"]
+
+
+def test_one_learns_who_one_is_and_what_one_may_do(browser: Any) -> None:
+    client = browser()
+    assert client.get("/api/me").json()["anonymous"]
+    sign_in(client)
+    me = client.get("/api/me", params={"lang": "en"}).json()
+    assert (me["name"], me["role"], me["areas"]) == ("lin", {"name": "editor", "label": "editor"}, None)
+    rivers = next(layer for layer in me["may"] if layer["layer"] == "rivers")
+    assert rivers["write"]
+    assert {"name", "geom"} <= set(rivers["fields"])
+    assert "administer" not in {duty["name"] for duty in me["duties"]}
+
+
+def test_a_token_works_until_it_is_revoked_and_makes_no_other(browser: Any, service: str) -> None:
+    client = browser()
+    sign_in(client)
+    made = write(client, "POST", "/api/me/tokens", {"label": "QGIS", "days": 30})
+    assert made.status_code == 201
+    bearer = {"Authorization": f"Bearer {made.json()['secret']}"}
+    assert httpx.get(f"{service}/api/me", headers=bearer).json()["name"] == "lin"
+    more = httpx.post(f"{service}/api/me/tokens", json={"label": "more"}, headers=bearer)
+    assert (more.status_code, more.json()["type"]) == (403, "/docs/problems#forbidden")
+    [listed] = client.get("/api/me/tokens").json()["tokens"]
+    assert made.json()["secret"] not in str(listed)
+    assert write(client, "DELETE", f"/api/me/tokens/{listed['id']}").status_code == 204
+    assert httpx.get(f"{service}/api/me", headers=bearer).status_code == 401
+    assert write(client, "DELETE", f"/api/me/tokens/{listed['id']}").status_code == 404
+
+
+def test_the_secret_of_a_session_is_no_token_and_that_of_a_token_no_session(browser: Any, service: str) -> None:
+    client = browser()
+    sign_in(client)
+    secret = write(client, "POST", "/api/me/tokens", {}).json()["secret"]
+    assert httpx.get(f"{service}/api/me", cookies={"gis_session": secret}).json()["anonymous"]
+    session = {"Authorization": f"Bearer {client.cookies['gis_session']}"}
+    assert httpx.get(f"{service}/api/me", headers=session).status_code == 401
+
+
+def test_nobodys_token_is_anothers_to_see_or_revoke(browser: Any) -> None:
+    lin, chen = browser(), browser()
+    sign_in(lin)
+    sign_in(chen, "chen")
+    token = write(lin, "POST", "/api/me/tokens", {}).json()["id"]
+    assert chen.get("/api/me/tokens").json() == {"tokens": []}
+    assert write(chen, "DELETE", f"/api/me/tokens/{token}").status_code == 404
+    assert len(lin.get("/api/me/tokens").json()["tokens"]) == 1
+
+
+def test_a_new_password_keeps_this_browser_and_ends_the_others(browser: Any) -> None:
+    here, there = browser(), browser()
+    sign_in(here)
+    sign_in(there)
+    wrong = write(here, "POST", "/api/me/password", {"present": "wrong", "password": "seven quiet rivers run"})
+    assert (wrong.status_code, wrong.json()["field"]) == (403, "present")
+    weak = write(here, "POST", "/api/me/password", {"present": PASSWORD + "lin", "password": "1234567890"})
+    assert (weak.status_code, weak.json()["field"]) == (400, "password")
+    done = write(here, "POST", "/api/me/password", {"present": PASSWORD + "lin", "password": "seven quiet rivers run"})
+    assert done.status_code == 204
+    assert here.get("/api/me").json()["name"] == "lin"
+    assert there.get("/api/me").json()["anonymous"]
+    assert sign_in(browser()).status_code == 401
+    assert sign_in(browser(), "lin", "seven quiet rivers run").status_code == 303
+
+
+def test_an_administrator_keeps_the_users_and_nobody_else_does(browser: Any) -> None:
+    admin, lin = browser(), browser()
+    sign_in(admin, "root")
+    sign_in(lin)
+    assert lin.get("/api/users").status_code == 403
+    assert lin.get("/users").status_code == 403
+    assert browser().get("/users").headers["location"] == "/login?next=/users"
+    assert write(lin, "PATCH", "/api/users/lin", {"role": "admin"}).status_code == 403
+    made = write(admin, "POST", "/api/users", {"name": "王敏", "role": "inspector", "password": PASSWORD})
+    assert (made.status_code, made.json()["layers"]) == (201, None)
+    assert admin.get("/api/users").json()["users"][-1]["name"] == "王敏"
+    assert "password" not in made.json()
+    wang = browser()
+    assert sign_in(wang, "王敏", PASSWORD).status_code == 303
+    changed = write(admin, "PATCH", made.headers["location"], {"layers": ["rivers"], "title": "王工"})
+    assert (changed.json()["layers"], changed.json()["role"]) == (["rivers"], "inspector")
+    assert write(admin, "PATCH", made.headers["location"], {"layers": None}).json()["layers"] is None
+    assert write(admin, "DELETE", made.headers["location"]).status_code == 204
+    assert wang.get("/api/me").json()["anonymous"]
+
+
+@pytest.mark.parametrize(
+    ("document", "status"),
+    [
+        ({"role": "boss"}, 400),
+        ({"layers": ["lakes"]}, 404),
+        ({"areas": ["nowhere"]}, 404),
+        ({"columns": ["colour"]}, 404),
+        ({"colour": "red"}, 400),
+        ({"password": "short"}, 400),
+        ({"title": "a\0b"}, 400),
+        ({"name": "x"}, 400),
+    ],
+)
+def test_what_is_no_user_is_refused_in_words(browser: Any, document: dict[str, Any], status: int) -> None:
+    admin = browser()
+    sign_in(admin, "root")
+    answer = write(admin, "PATCH", "/api/users/lin", document)
+    assert answer.status_code == status
+    assert answer.json()["detail"]
+
+
+def test_the_last_administrator_stays_one(browser: Any) -> None:
+    admin = browser()
+    sign_in(admin, "root")
+    for refused in ({"active": False}, {"role": "viewer"}):
+        answer = write(admin, "PATCH", "/api/users/root", refused)
+        assert (answer.status_code, answer.json()["type"]) == (409, "/docs/problems#not-now")
+    assert write(admin, "DELETE", "/api/users/root").status_code == 409
+    write(admin, "PATCH", "/api/users/lin", {"role": "admin"})
+    assert write(admin, "PATCH", "/api/users/root", {"role": "viewer"}).status_code == 200
+
+
+def test_who_signs_in_and_who_fails_is_on_record_without_secrets(
+    browser: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", logger="gis_service.sessions"):
+        sign_in(browser(), "lin", "a secret that is wrong")
+        sign_in(browser())
+    said = [record.getMessage() for record in caplog.records if record.name == "gis_service.sessions"]
+    assert said == ["'lin' failed to sign in from 127.0.0.1", "'lin' signed in from 127.0.0.1"]
+
+
+def test_one_connection_is_all_that_a_page_takes(own_sample: Database) -> None:
+    lean = Database(own_sample.engine.url.render_as_string(hide_password=False), Settings(pool_size=1))
+    with own_sample.transaction() as connection:
+        users.add(connection, "lin", role="admin", password=PASSWORD)
+    with serving(lean) as address, httpx.Client(base_url=address, headers=HTML, timeout=30) as client:
+        sign_in(client, "lin", PASSWORD)
+        for page in ("/", "/account", "/users", "/statistics/rivers", "/maps/status", "/nowhere", "/api/me"):
+            assert client.get(page).status_code in (200, 404), page
+        assert write(client, "POST", "/api/me/tokens", {}).status_code == 201
+    lean.engine.dispose()

@@ -12,6 +12,7 @@ from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddle
 from starlette.staticfiles import StaticFiles
 
 from gis_service.api import (
+    accounts,
     along,
     attachments,
     docs,
@@ -24,11 +25,13 @@ from gis_service.api import (
     layers,
     login,
     maps,
+    me,
     problems,
     risk,
     start,
     statistics,
     tiles,
+    users,
 )
 from gis_service.api.deps import known_parameters, well_formed
 from gis_service.api.head import Head
@@ -72,7 +75,8 @@ def create_app(database: Database, settings: Settings) -> FastAPI:
     checked = [Depends(known_parameters)]
     # a code may hold slashes, so what follows a code comes before it
     asked = (layers, attachments, history, hazards, statistics, along, risk, exports, tiles, start, login)
-    for resource in (*asked, features, editing):
+    people = (me, users, accounts)
+    for resource in (*asked, *people, features, editing):
         app.include_router(resource.router, dependencies=checked)
     for resource in (maps, health, docs):
         app.include_router(resource.router)

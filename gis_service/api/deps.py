@@ -41,7 +41,7 @@ def caller(request: Request) -> str | None:
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
     if scheme:
         found = known_by(database, secret.strip()) if scheme.lower() == "bearer" else None
-        if found is None:
+        if found is None or found[1] != "program":
             raise NotSignedIn("令牌无效或已过期。", "The token is not valid, or no longer.")
         request.state.signed_in = True
         return found[0]
@@ -91,6 +91,11 @@ def identity(request: Request, token: Annotated[str, Depends(page_token)]) -> st
     return ANONYMOUS
 
 
+def address_of(request: Request) -> str:
+    """Return the address from which a request comes; behind a trusted proxy, the one that it tells."""
+    return request.client.host if request.client else ""
+
+
 def session_of(request: Request) -> str:
     """Return the secret of the session by which the caller is known, empty where it is not by one."""
     return str(getattr(request.state, "session", ""))
@@ -126,10 +131,16 @@ def _day(parameter: str, given: str | None) -> date | None:
 AsOfGiven = Annotated[date | None, Depends(as_of_given)]
 
 
-def reading(database: Annotated[Database, Depends(database)], as_of: AsOfGiven) -> Iterator[Connection]:
+def reading(
+    request: Request, database: Annotated[Database, Depends(database)], as_of: AsOfGiven
+) -> Iterator[Connection]:
     """Yield a read-only connection that sees one state for the whole request: of now, or of the day asked for."""
     with database.reading(as_of) as connection:
-        yield connection
+        request.state.connection = connection
+        try:
+            yield connection
+        finally:
+            request.state.connection = None
 
 
 DatabaseDep = Annotated[Database, Depends(database)]
@@ -174,6 +185,9 @@ UserDep = Annotated[User, Depends(user)]
 
 def reader(request: Request) -> User | None:
     """Return whom a page is drawn for, also that of an error; None where that cannot be said."""
+    held: Connection | None = getattr(request.state, "connection", None)
+    if held:  # one connection is all that a request takes: two would wait for each other where there are few
+        return who_acts(held)
     database: Database = request.app.state.database
     with suppress(GisError, DBAPIError), database.acting(caller(request) or ANONYMOUS).reading() as connection:
         return who_acts(connection)

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from gis_service import sessions
 from gis_service.api.cookies import drop_session, keep_session, require_same_site
-from gis_service.api.deps import DatabaseDep, LanguageDep, SettingsDep, session_of
+from gis_service.api.deps import DatabaseDep, LanguageDep, SettingsDep, address_of, caller, session_of
 from gis_service.api.pages import local, login_page
 
 router = APIRouter(tags=["users"])
@@ -39,11 +39,11 @@ def login(
 ) -> Response:
     """Sign a browser in: the answer leads on, and sets the cookie of its session. Programs use tokens instead."""
     require_same_site(request)
-    state = request.app.state
-    address = request.client.host if request.client else ""
+    state, hours = request.app.state, settings.session_hours
     secret = sessions.sign_in(
-        state.database, state.tries, name.strip(), password, address=address, hours=settings.session_hours
+        state.database, state.tries, name.strip(), password, address=address_of(request), hours=hours
     )
+    leave(request)
     answer = RedirectResponse(local(next), HTTPStatus.SEE_OTHER)
     keep_session(request, answer, secret, settings.session_hours)
     return answer
@@ -52,12 +52,18 @@ def login(
 @router.post("/logout", status_code=HTTPStatus.SEE_OTHER, response_class=Response)
 def logout(
     request: Request,
-    database: DatabaseDep,
+    database: DatabaseDep,  # noqa: ARG001 - by which it is known that a page of this session asks
     language: LanguageDep,  # noqa: ARG001 - accepted everywhere
 ) -> Response:
     """End the browser's session."""
     answer = RedirectResponse("/", HTTPStatus.SEE_OTHER)
-    if secret := session_of(request):
-        sessions.end(request.app.state.database, database.user, secret)
+    if session_of(request):
+        leave(request)
         drop_session(request, answer)
     return answer
+
+
+def leave(request: Request) -> None:
+    """End the session that a browser has, if any."""
+    if (name := caller(request)) and (secret := session_of(request)):
+        sessions.end(request.app.state.database, name, secret)

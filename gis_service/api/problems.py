@@ -17,7 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 from gis_service.api.cookies import SAFE
-from gis_service.api.deps import chosen_language
+from gis_service.api.deps import LANGUAGES, chosen_language
 from gis_service.api.pages import login_page, render
 from gis_service.errors import DatabaseError, GisError, UsageError
 from layers import Label, Language
@@ -186,5 +186,6 @@ def _page(request: Request, status: int, document: dict[str, Any]) -> Response:
         return render(request, "problem.html", {"problem": document}, status=status)
     if request.method in SAFE:
         asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        return RedirectResponse(f"/login?next={quote(asked, safe='/')}", HTTPStatus.SEE_OTHER)
+        language = f"lang={request.query_params['lang']}&" if request.query_params.get("lang") in LANGUAGES else ""
+        return RedirectResponse(f"/login?{language}next={quote(asked, safe='/')}", HTTPStatus.SEE_OTHER)
     return login_page(request, document["detail"], status)

@@ -35,6 +35,7 @@ class Commands(TyperGroup):
         **dict.fromkeys(("history", "restore"), "history"),
         "attachments": "attachments",
         "hazards": "ledger",
+        "user": "users",
         "db": "database",
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 
 import typer
@@ -50,6 +51,8 @@ def _serve(database: Database, chosen: Settings) -> None:
     for name, map_ in map_registry().items():
         out.print(f"  {say(map_.title.zh, map_.title.en)}  {root}/maps/{name}")
     out.print(f"  {say('接口文档', 'API')}  {root}/docs\n  {say('停止：Ctrl-C', 'Stop: Ctrl-C')}\n")
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("gis_service.sessions").setLevel(logging.INFO)  # who signs in, and who fails to, is on record
     uvicorn.run(
         create_app(database, chosen),
         host=chosen.host,

@@ -5,13 +5,25 @@ So a new layer has them without being told, and a new term of a vocabulary needs
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from gis_service.database.policies import make_access, protect_layer, protect_tables
 from gis_service.database.statements import filled, literal, run
+from gis_service.duties import ANONYMOUS, ROLES
 from gis_service.errors import NotUpgraded
 from layers import Layer, Role, own_columns, registry, with_role
+
+_OWN_RULES: Mapping[str, Mapping[str, str]] = {
+    "users": {
+        "role": f"role IN ({', '.join(map(literal, ROLES))})",
+        "anonymous": f"name <> '{ANONYMOUS}' OR (role = 'viewer' AND password IS NULL)",
+    },
+    "tokens": {"kind": "kind IN ('session', 'program')", "anonymous": f"user_name <> '{ANONYMOUS}'"},
+}
+"""Rules of the engine's own tables, whoever writes to them: nobody can become what the anonymous user may not be."""
 
 
 def make(connection: Connection, schema: str, service: str) -> None:
@@ -37,10 +49,12 @@ def make(connection: Connection, schema: str, service: str) -> None:
     for layer in layers:
         columns = ["code", "name", "extra", "geom", *(c.name for c in own_columns(layer))]
         run(connection, filled("layer", table=layer.__tablename__, columns=", ".join(columns)))
-        _check(connection, layer)
+        _check(connection, layer.__tablename__, _rules(layer))
         _remember(connection, layer, past)
         protect_layer(connection, layer, past, service)
     run(connection, filled("areas", table=areas.__tablename__))
+    for table, rules in _OWN_RULES.items():
+        _check(connection, table, rules)
     protect_tables(connection, service)
 
 
@@ -65,17 +79,16 @@ def _remember(connection: Connection, layer: type[Layer], past: str) -> None:
     run(connection, filled("history", **names))
 
 
-def _check(connection: Connection, layer: type[Layer]) -> None:
+def _check(connection: Connection, table: str, rules: Mapping[str, str]) -> None:
     """Hold vocabularies, ranges and geometry types in the table itself."""
-    table = layer.__tablename__
-    for name, rule in _rules(layer).items():
+    for name, rule in rules.items():
         constraint = f"ck_{table}_{name}"
         run(connection, f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {constraint}")
         try:
             run(connection, f"ALTER TABLE {table} ADD CONSTRAINT {constraint} CHECK ({rule})")
         except IntegrityError as error:
             raise NotUpgraded(
-                f"图层 {table} 中已有记录不符合字段 {name} 的规则：{rule}。请先更正这些记录。",
+                f"{table} 中已有记录不符合字段 {name} 的规则：{rule}。请先更正这些记录。",
                 f"Records of {table} break the rule of {name}: {rule}. Correct them first.",
             ) from error
 
