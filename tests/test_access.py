@@ -8,6 +8,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from datetime import date
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -262,6 +263,53 @@ def test_where_nobody_is_named_nothing_is_seen(sample_district: Database) -> Non
     service.engine.dispose()
 
 
+FEATURES = "/api/layers/{layer}/features"
+FEATURE = FEATURES + "/{code:path}"
+HERSELF = ("/login", "/logout", "/api/me/password", "/api/me/tokens", "/api/me/tokens/{token}")
+"""What reaches nobody but who asks."""
+
+
+def _sent(layer: type[Layer]) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return what is sent to each address that writes, so that it would be taken if it were hers to send."""
+    shape = shapely.geometry.mapping(shapely.from_wkt(_shape(layer, OTHERS)))
+    record = {"type": "Feature", "geometry": shape, "properties": {"name": "新"}}
+    return {
+        ("POST", FEATURES): {"json": record},
+        ("PUT", FEATURE): {"json": record},
+        ("PATCH", FEATURE): {"json": {"properties": {"name": "新"}}},
+        ("DELETE", FEATURE): {},
+        ("POST", FEATURE + "/attachments"): {"files": {"file": ("新.txt", b"new")}},
+        ("DELETE", "/api/attachments/{id}"): {},
+        ("POST", "/api/attachments/{id}/restore"): {},
+        ("POST", "/api/hazards/{code:path}/transitions"): {"json": {"transition": "issue", "deadline": "2999-01-01"}},
+        ("POST", "/api/users"): {"json": {"name": "new", "role": "viewer"}},
+        ("PATCH", "/api/users/{name}"): {"json": {"role": "viewer"}},
+        ("DELETE", "/api/users/{name}"): {},
+    }
+
+
+def test_every_address_that_writes_is_asked_below() -> None:
+    writing = {(method, path) for path, methods in _routes() for method in methods - {"GET", "HEAD"}}
+    known = set(_sent(RECORDED[0])) | {(method, path) for method in ("POST", "DELETE") for path in HERSELF}
+    assert writing <= known
+
+
+@pytest.mark.parametrize("layer", RECORDED, ids=lambda layer: layer.__tablename__)
+def test_no_address_lets_her_write_what_is_not_hers(both: Database, home: Path, layer: type[Layer]) -> None:
+    headers = bearing(signed_in(both, "she", "manager", areas=[HERS]))
+    before = _of_others(both)
+    with serving(both, home=home / "both") as root, httpx.Client(base_url=root, headers=headers) as client:
+        for (method, path), sent in _sent(layer).items():
+            of_others = {"layer": layer.__tablename__, "code": _code(layer, OTHERS), "name": "others"}
+            for id_ in range(len(RECORDED) + 1, 2 * len(RECORDED) + 1):
+                address = path.replace(":path", "").format(**of_others, id=id_)
+                answer = client.request(method, address, **sent)
+                assert answer.status_code in (403, 404), (method, address, answer.text)
+                if "{id}" not in path:
+                    break
+    assert _of_others(both) == before
+
+
 @pytest.fixture
 def she(both: Database) -> Iterator[Database]:
     """The database as the service reaches it for her, who may do everything in her sub-district."""
@@ -272,9 +320,14 @@ def she(both: Database) -> Iterator[Database]:
 
 
 def _of_others(database: Database) -> dict[str, list[tuple[object, ...]]]:
-    """Return every row of every layer, and of its history, that lies in the other sub-district."""
+    """Return every row that lies in the other sub-district or is about it, past ones too, and the accounts."""
+    about = {"events": "code", "attachments": "code", "attachments_history": "code"}
+    clauses = {table: f"{column} LIKE '{OTHERS}%%'" for table, column in about.items()} | {"users": "name <> 'she'"}
     with database.reading() as connection:
         return {
+            table: [tuple(row) for row in connection.exec_driver_sql(f"SELECT * FROM {table} WHERE {clause}")]
+            for table, clause in clauses.items()
+        } | {
             table: [
                 tuple(row)
                 for row in connection.exec_driver_sql(
