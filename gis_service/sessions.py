@@ -14,6 +14,7 @@ from sqlalchemy import Connection, text
 from gis_service import passwords
 from gis_service.access import User, hashed
 from gis_service.database import Database
+from gis_service.duties import ANONYMOUS
 from gis_service.errors import Forbidden, NotSignedIn, TooManyTries
 
 log = logging.getLogger(__name__)
@@ -95,8 +96,21 @@ def sign_in(database: Database, tries: Tries, name: str, password: str, *, addre
 
 
 def enter(database: Database, name: str, *, address: str, hours: float) -> str:
-    """Begin a session of so many hours for a user who is known; return its secret."""
+    """Begin a session of so many hours for a user who is known; return its secret.
+
+    Raises
+    ------
+    NotSignedIn
+        Where there is no active user of this name.
+    """
     with database.acting(name).transaction() as connection:
+        there = connection.execute(text("SELECT u.name FROM gis_user() u")).scalar()
+        if there is None or there == ANONYMOUS:
+            log.warning("%r is nobody here, and asked from %s", name[:100], address)
+            raise NotSignedIn(
+                f"“{name}”在本系统没有可用的账号，请联系管理员。",
+                f"There is no active account {name!r} here. Ask your administrator.",
+            )
         secret = begin(connection, name, hours)
     log.info("%r signed in from %s", name, address)
     return secret

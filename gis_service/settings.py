@@ -35,6 +35,12 @@ def _bucket(url: str) -> str:
     return url
 
 
+def _web(address: str) -> str:
+    if address and not address.startswith(("https://", "http://")):
+        raise ValueError("must begin with https:// (or http://)")
+    return address
+
+
 def _metric(srid: int) -> int:
     """Refuse a CRS in which metres are not metres: degrees, feet, and web Mercator (11 % too long at 26 N)."""
     try:
@@ -73,6 +79,12 @@ class Settings(BaseSettings):
         description="Whether who has not signed in may read, as the user `anonymous`; false asks for a sign-in.",
     )
     session_hours: float = Field(12, gt=0, le=24 * 90, description="Hours after which a browser has to sign in anew.")
+    oidc_issuer: Annotated[str, AfterValidator(_web)] = Field(
+        "", description="Address of an OpenID Connect provider for single sign-on; none by default."
+    )
+    oidc_client_id: str = Field("", description="The name by which the provider knows this service.")
+    oidc_client_secret: str = Field("", repr=False, description="The secret that it shares with the provider.")
+    oidc_claim: str = Field("preferred_username", description="The provider's claim that is a user's name here.")
     language: Language = Field("zh", description="Language of pages where the reader has not chosen: zh or en.")
     pool_size: int = Field(8, ge=1, le=100, description="Database connections that serve requests.")
     page_size: int = Field(100, ge=1, description="Features on a page where the client asks for no number.")

@@ -19,8 +19,14 @@ from gis_service.settings import Settings
 @contextmanager
 def serving(database: Database, **settings: Any) -> Iterator[str]:
     """Serve a district on a free port, and give the address."""
+    with running(create_app(database, Settings(**settings))) as address:
+        yield address
+
+
+@contextmanager
+def running(app: Any) -> Iterator[str]:
+    """Run an ASGI application on a free port, and give the address."""
     taken = socket.create_server(("127.0.0.1", 0))
-    app = create_app(database, Settings(**settings))
     server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off", ws="none"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [taken]}, daemon=True)
     thread.start()

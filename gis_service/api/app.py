@@ -28,6 +28,7 @@ from gis_service.api import (
     me,
     problems,
     risk,
+    sign_on,
     start,
     statistics,
     tiles,
@@ -41,6 +42,7 @@ from gis_service.attachments.kinds import NOT_PICTURES
 from gis_service.database import Database
 from gis_service.sessions import Tries
 from gis_service.settings import Settings
+from gis_service.sign_on import SignOn
 
 DESCRIPTION = """
 Rivers, bridges, LPG stations, heritage buildings, project sites and hazards of one district: features, statistics per
@@ -70,6 +72,7 @@ def create_app(database: Database, settings: Settings) -> FastAPI:
         responses=problems.RESPONSES,
     )
     app.state.database, app.state.settings, app.state.tries = served, settings, Tries()
+    app.state.sign_on = SignOn(settings)
     app.state.attachments = Store(settings)
     problems.install(app)
     checked = [Depends(known_parameters)]
@@ -78,7 +81,7 @@ def create_app(database: Database, settings: Settings) -> FastAPI:
     people = (me, users, accounts)
     for resource in (*asked, *people, features, editing):
         app.include_router(resource.router, dependencies=checked)
-    for resource in (maps, health, docs):
+    for resource in (maps, health, docs, sign_on):
         app.include_router(resource.router)
     app.include_router(editing.leftover)
     web = files("gis_service") / "web"

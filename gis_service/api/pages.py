@@ -71,7 +71,12 @@ def page(request: Request, html: str, status: int = 200) -> HTMLResponse:
 
 def login_page(request: Request, problem: str = "", status: int = 200) -> HTMLResponse:
     """Return the page to sign in on; where the reader wanted to go is in its address."""
-    return render(request, "login.html", {"problem": problem, "next": local(request.query_params.get("next"))}, status)
+    context = {
+        "problem": problem,
+        "next": local(request.query_params.get("next")),
+        "single": request.app.state.sign_on.is_on,
+    }
+    return render(request, "login.html", context, status)
 
 
 def local(address: str | None) -> str:

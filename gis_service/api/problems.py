@@ -184,7 +184,7 @@ def _page(request: Request, status: int, document: dict[str, Any]) -> Response:
     """Return the problem as a page; whoever has to sign in first is asked to, and led back."""
     if status not in (HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS):
         return render(request, "problem.html", {"problem": document}, status=status)
-    if request.method in SAFE:
+    if request.method in SAFE and not request.url.path.startswith("/login"):
         asked = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         language = f"lang={request.query_params['lang']}&" if request.query_params.get("lang") in LANGUAGES else ""
         return RedirectResponse(f"/login?{language}next={quote(asked, safe='/')}", HTTPStatus.SEE_OTHER)
