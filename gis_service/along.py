@@ -15,7 +15,7 @@ from sqlalchemy import Connection, text
 from gis_service.errors import UnknownValue
 from gis_service.features import DECIMALS, find_layer
 from gis_service.lines import Line, placed
-from layers import STORED_SRID, Layer, Role, ledger, own_columns, registry
+from layers import STORED_SRID, Layer, Role, Subjected, own_columns, registry
 
 MOST_METRES = 20_000
 _ON = 0.05
@@ -82,7 +82,7 @@ def along(connection: Connection, line: Line, targets: Sequence[type[Layer]], wi
 
 
 def find_targets(names: Sequence[str], line_layer: type[Layer]) -> list[type[Layer]]:
-    """Return the layers to look for: those named, or all but the line's own and the areas.
+    """Return the layers to look for: those named, or all that are placed but the line's own and the areas.
 
     Raises
     ------
@@ -91,7 +91,8 @@ def find_targets(names: Sequence[str], line_layer: type[Layer]) -> list[type[Lay
     """
     if names:
         return [find_layer(name) for name in dict.fromkeys(names)]
-    return [layer for layer in registry().values() if layer is not line_layer and layer.role is not Role.AREAS]
+    others = (layer for layer in registry().values() if layer.placed and layer.role is not Role.AREAS)
+    return [layer for layer in others if layer is not line_layer]
 
 
 # The parts of the line, and for each a box in the stored CRS that holds everything within the distance: the index finds
@@ -149,7 +150,8 @@ CROSS JOIN LATERAL (
         array_remove(ARRAY[CASE WHEN near.distance <= :within THEN 'within' END, {why}], NULL) AS why,
         ST_SetSRID(t.geom, 4326) AS geom
 ) record
-WHERE t.id IN (SELECT c.id FROM route JOIN {layer} c ON c.geom && route.box {linked_ids})
+WHERE t.geom IS NOT NULL
+    AND t.id IN (SELECT c.id FROM route JOIN {layer} c ON c.geom && route.box {linked_ids})
     AND (near.distance <= :within OR {linked})
     AND NOT ('{layer}' = :line_layer AND t.code = :line_code)
 """
@@ -177,7 +179,7 @@ def _links(line_layer: type[Layer], target: type[Layer]) -> dict[str, str]:
     """Return how a target's record may name the line, as conditions on its row `{}`, by why it matches."""
     references = _references(target, line_layer)
     links = {"reference": " OR ".join(f"{{0}}.{name} = :line_code" for name in references)} if references else {}
-    if target is ledger():
+    if issubclass(target, Subjected):
         links["subject"] = "({0}.subject_layer = :line_layer AND {0}.subject_code = :line_code)"
         naming = [
             f"({{0}}.subject_layer = '{name}' AND {{0}}.subject_code IN "

@@ -6,7 +6,15 @@ from collections.abc import Iterator, Sequence
 
 from layers import Field, Layer, Ratio, registry
 
-_KINDS = {"text": "文字", "term": "词表", "number": "数", "money": "万元", "date": "日期", "flag": "是/否"}
+_KINDS = {
+    "text": "文字",
+    "term": "词表",
+    "layer": "图层",
+    "number": "数",
+    "money": "万元",
+    "date": "日期",
+    "flag": "是/否",
+}
 
 
 def dictionary() -> str:
@@ -25,7 +33,8 @@ def dictionary() -> str:
 def _layer(name: str, layer: type[Layer]) -> Iterator[str]:
     yield f"## {layer.title.zh} · {layer.title.en} (`{name}`)"
     yield ""
-    yield f"{layer.standard} · 几何 geometry: {', '.join(layer.geometry)} · 编号前缀 prefix: {layer.prefix}"
+    shapes = ", ".join(layer.geometry) + ("" if layer.placed else "（可缺 optional）")
+    yield f"{layer.standard} · 几何 geometry: {shapes} · 编号前缀 prefix: {layer.prefix}"
     yield ""
     rows = [_field(key, field, layer) for key, field in layer.fields().items()]
     yield from _table(("字段 field", "名称 name", "类型 kind", "单位 unit", "取值 values"), rows)

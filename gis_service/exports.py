@@ -36,6 +36,7 @@ _WKB = {"ARROW:extension:name": "geoarrow.wkb"}
 _ARROW = {
     "text": pa.string(),
     "term": pa.string(),
+    "layer": pa.string(),
     "number": pa.float64(),
     "money": pa.float64(),
     "date": pa.date32(),

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Subquery,
     Text,
     and_,
+    case,
     cast,
     func,
     literal,
@@ -120,7 +121,11 @@ def as_geojson(
     row = table if beside is None else table.join(beside, beside.c.id == table.c.id)
     own = (table,) if beside is None else (table, beside)
     record = select(*(table.c[name] for name in names), *extra, shape).correlate(*own).lateral("record")
-    written = literal_column(f"substr(ST_AsGeoJSON(record, 'geom', {DECIMALS}), 19)", Text)
+    written: ColumnElement[str] = literal_column(f"substr(ST_AsGeoJSON(record, 'geom', {DECIMALS}), 19)", Text)
+    if not layer.placed:
+        # RFC 7946 writes no place as null, PostGIS before 3.5 as an object
+        without = func.regexp_replace(written, r'"geometry": \{"type": null\}', '"geometry": null')
+        written = case((table.c.geom.is_(None), without), else_=written)
     feature = literal('{"type": "Feature", "id": ') + cast(func.to_json(table.c.code), Text) + written
     return select(table.c.id, feature.label("feature")).join_from(row, record, true())
 

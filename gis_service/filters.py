@@ -43,7 +43,12 @@ _SPATIAL = {
     f"s_{name}": f"ST_{name.capitalize()}"
     for name in ("intersects", "contains", "within", "crosses", "disjoint", "equals", "overlaps", "touches")
 }
-_FAMILIES = {"text": "text", "term": "text", "number": "number", "money": "number", "date": "date", "flag": "flag"}
+_FAMILIES = {
+    **dict.fromkeys(("text", "term", "layer"), "text"),
+    **dict.fromkeys(("number", "money"), "number"),
+    "date": "date",
+    "flag": "flag",
+}
 """Fields of one family can be compared."""
 _WORDS = {
     "text": Label("文字", "text"),

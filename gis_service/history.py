@@ -116,7 +116,7 @@ def _changes(
         for name, field in fields.items()
         if row[name] != before[name]
     ]
-    if bytes(row["shape"]) != bytes(before["shape"]):
+    if bytes(row["shape"] or b"") != bytes(before["shape"] or b""):
         metres = round(row["moved"] or 0, 2)
         place = {"field": "geom", "label": GEOMETRY.label.in_(language), "from": None, "to": None, "unit": "m"}
         changed.append(place | {"moved_m": metres})

@@ -51,8 +51,8 @@ class Question:
 
 
 def groupable(layer: type[Layer]) -> tuple[str, ...]:
-    """Return the fields that statistics can be grouped by: those with a vocabulary, and yes-or-no ones."""
-    return tuple(name for name, field in layer.fields().items() if field.kind in ("term", "flag"))
+    """Return the fields that statistics can be grouped by: those of vocabularies, layers' names, and yes-or-no ones."""
+    return tuple(name for name, field in layer.fields().items() if field.kind in ("term", "layer", "flag"))
 
 
 def statistics(connection: Connection, question: Question, today: date) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from layers._layer import (
     registry,
     with_role,
 )
-from layers._ledger import Duty, Ledger, Subjected, Transition, ledger
+from layers._ledger import Duty, Ledger, Record, Subjected, Transition, ledger
 from layers._risk import LEVELS, BySteps, ByTerm, Risk, RiskConfig, Rule, Score
 from layers._vocabulary import UNKNOWN, Label, Language, Term, Vocabulary
 
@@ -33,6 +33,7 @@ __all__ = [
     "Layer",
     "Ledger",
     "Ratio",
+    "Record",
     "Risk",
     "RiskConfig",
     "Role",

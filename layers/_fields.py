@@ -14,7 +14,7 @@ from sqlalchemy.orm import MappedColumn, mapped_column
 
 from layers._vocabulary import UNKNOWN, Label, Vocabulary
 
-Kind = Literal["text", "term", "number", "money", "date", "flag"]
+Kind = Literal["text", "term", "layer", "number", "money", "date", "flag"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,11 @@ def term(zh: str, en: str, vocabulary: Vocabulary, *, aliases: tuple[str, ...] =
     """Declare a word of a vocabulary; what is not known is stored as 未知, never as null."""
     field = Field("term", Label(zh, en), vocabulary=vocabulary, aliases=aliases)
     return _column(Text(), field, nullable=False, default=UNKNOWN, server_default=UNKNOWN)
+
+
+def layer_name(zh: str, en: str, *, indexed: bool = False, aliases: tuple[str, ...] = ()) -> MappedColumn[Any]:
+    """Declare the name of a layer, of any that there are."""
+    return _column(Text(), Field("layer", Label(zh, en), aliases=aliases), index=indexed)
 
 
 def number(

@@ -105,6 +105,7 @@ class Base(DeclarativeBase):
 class Layer(Base):
     """The base of every layer table: the columns that all have, and what a declaration must say.
 
+    What is `placed` lies somewhere by itself and is drawn; what is not may be without a place, and is listed only.
     `geom` is in EPSG:4490, longitude first. `area_code` and `shares` are kept by the database: the area that holds the
     feature, and the metres (lines) or square metres (polygons) of it in each area, "" for outside. `version` holds from
     `valid_from` on and was recorded at `updated_at`, by `updated_by`, for `reason`, as part of a `change`: all that
@@ -118,6 +119,7 @@ class Layer(Base):
     prefix: ClassVar[str]
     geometry: ClassVar[tuple[GeometryType, ...]]
     symbol: ClassVar[Symbol]
+    placed: ClassVar[bool] = True
     role: ClassVar[Role | None] = None
     measures: ClassVar[tuple[Sum | Ratio, ...]] = ()
     risk: ClassVar[Risk | None] = None
@@ -154,7 +156,7 @@ class Layer(Base):
     def geom(cls) -> Mapped[WKBElement]:  # noqa: N805 - SQLAlchemy's declared_attr
         """Hold the feature's place, in EPSG:4490."""
         kind = cls.geometry[0].upper() if len(cls.geometry) == 1 else "GEOMETRY"
-        return mapped_column(Geometry(kind, srid=STORED_SRID), nullable=False, sort_order=99)
+        return mapped_column(Geometry(kind, srid=STORED_SRID), nullable=not cls.placed, sort_order=99)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:  # noqa: ANN401 - passed on as they come
         complete = not cls.__dict__.get("__abstract__", False)

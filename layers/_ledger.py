@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 
 from sqlalchemy.orm import Mapped
 
-from layers._fields import date, text
+from layers._fields import date, layer_name, text
 from layers._layer import Layer, Role, with_role
 from layers._vocabulary import Label
 
@@ -21,12 +21,27 @@ Duty = Literal["handle", "verify", "direct"]
 
 
 class Subjected(Layer):
-    """The base of what may be about a feature: `subject_layer` and `subject_code` name it."""
+    """The base of what may be about a feature: `subject_layer` and `subject_code` name it.
+
+    Where `geom` is not given the database puts a point on the subject, and moves it when another subject is named.
+    """
 
     __abstract__ = True
 
-    subject_layer: Mapped[str | None] = text("对象图层", "Subject's layer")
+    subject_layer: Mapped[str | None] = layer_name("对象图层", "Subject's layer")
     subject_code: Mapped[str | None] = text("对象编号", "Subject's code", indexed=True)
+
+
+class Record(Subjected):
+    """The base of what is done and written down: inspections, works, notices, scores.
+
+    It needs no place of its own: it has its subject's, or none, and then counts outside every area. It is not drawn.
+    """
+
+    __abstract__ = True
+
+    placed = False
+    geometry = ("Point",)
 
 
 @dataclass(frozen=True)

@@ -89,18 +89,6 @@ class HeritageBuilding(Layer):
 
     figures = (
         Figure(
-            "F26",
-            Label("古厝保护修缮", "Old houses repaired this year"),
-            Label("处", "works"),
-            where="repair = '完工' AND repaired_on >= year_start()",
-        ),
-        Figure(
-            "F27",
-            Label("古厝活化利用", "Old houses revived this year"),
-            Label("处", "works"),
-            where="revival = '完工' AND revived_on >= year_start()",
-        ),
-        Figure(
             "F28",
             Label("推荐公布历史建筑", "Historic buildings recommended"),
             Label("处", "buildings"),

@@ -24,7 +24,7 @@ def areas_of(layers: Layers) -> str:
 def themes(layers: Layers) -> list[str]:
     """Return the names of the layers that stand on the ground, points before lines before areas."""
     order = {"line": 1, "area": 2}
-    names = [name for name, layer in layers.items() if layer.role is not Role.AREAS]
+    names = [name for name, layer in layers.items() if layer.placed and layer.role is not Role.AREAS]
     return sorted(names, key=lambda name: order.get(layers[name].symbol.shape, 0))
 
 

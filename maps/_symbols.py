@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from layers import UNKNOWN, Field, Language, Layer, Vocabulary
+from layers import UNKNOWN, Field, Language, Layer, Vocabulary, registry
 
 SEQUENCE = (
     "#1f5f99",
@@ -72,4 +72,6 @@ def _field(name: str, field: Field, language: Language) -> dict[str, Any]:
     if field.vocabulary:
         labels = {t.code: t.label.in_(language) for t in field.vocabulary}
         described["terms"] = {code: label for code, label in labels.items() if label != code}
+    if field.kind == "layer":
+        described["terms"] = {name: layer.title.in_(language) for name, layer in registry().items()}
     return described

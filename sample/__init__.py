@@ -33,7 +33,7 @@ DISTRICT = District("sample", Label("仓山区", "Cangshan District"), CLOCK, ME
 
 
 def records(scale: int = 1) -> Iterator[tuple[str, gpd.GeoDataFrame]]:
-    """Yield the layers' names and records: areas first, hazards last; with a scale, several frames per layer.
+    """Yield the layers' names and records: areas first, what is about others last; with a scale, several frames each.
 
     The frames have the writable columns of their layer and "geom" in EPSG:4490, longitude first. What is missing is
     None, in numeric columns NaN. `scale=N` makes the district N times as dense (its areas stay); from 2 on the

@@ -26,6 +26,10 @@ NAMES = {
     "heritage_buildings": "{}{}号楼",
     "project_sites": "{}{}标段",
     "hazards": "{}（{}）",
+    "inspections": "{}（{}）",
+    "works": "{}（{}）",
+    "notices": "{}（{}）",
+    "scores": "{}（{}）",
 }
 HAZARD_NEAR = 9.0  # metres from its subject, along each axis
 
@@ -92,7 +96,8 @@ class _Places:
         at = self._at(layer, copy, of)
         shapes = np.asarray(shapely.points(to_degrees(at)))
         originals = self._frames[layer].geom.to_numpy()
-        is_area = (shapely.get_type_id(originals) != 0)[of]
+        shapes[shapely.is_missing(originals)[of]] = None  # its place is its subject's
+        is_area = (shapely.get_type_id(originals) > 0)[of]
         if is_area.any():
             shapes[is_area] = _moved(originals[of[is_area]], at[is_area])
         return shapes

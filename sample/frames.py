@@ -1,5 +1,6 @@
 """The rows of every layer at the clock, and how rows become a frame with the columns of their layer."""
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -7,10 +8,39 @@ import geopandas as gpd
 import pandas as pd
 
 from layers import registry
-from sample import areas, bridges, gas_stations, hazards, heritage, projects, rivers
+from sample import (
+    areas,
+    bridges,
+    gas_stations,
+    hazards,
+    heritage,
+    inspections,
+    notices,
+    projects,
+    rivers,
+    scores,
+    works,
+)
 from sample.plane import STORED_SRID
 
 Row = dict[str, Any]
+
+_FEATURES: dict[str, Callable[[], list[Row]]] = {
+    "areas": areas.records,
+    "rivers": rivers.records,
+    "bridges": bridges.records,
+    "gas_stations": gas_stations.records,
+    "heritage_buildings": heritage.records,
+    "project_sites": projects.records,
+}
+_ABOUT: dict[str, Callable[[dict[str, list[Row]]], list[Row]]] = {
+    "hazards": hazards.records,
+    "inspections": inspections.records,
+    "works": works.records,
+    "notices": notices.records,
+    "scores": scores.records,
+}
+"""What is about the features of layers before it."""
 
 
 @cache
@@ -24,16 +54,12 @@ def rows() -> dict[str, list[Row]]:
     KeyError
         Where a row has a column that its layer has not.
     """
-    made: dict[str, list[Row]] = {
-        "areas": areas.records(),
-        "rivers": rivers.records(),
-        "bridges": bridges.records(),
-        "gas_stations": gas_stations.records(),
-        "heritage_buildings": heritage.records(),
-        "project_sites": projects.records(),
-    }
-    made["hazards"] = hazards.records(made)
-    return {layer: [_whole(layer, row) for row in some] for layer, some in made.items()}
+    made: dict[str, list[Row]] = {}
+    for layer, records in _FEATURES.items():
+        made[layer] = [_whole(layer, row) for row in records()]
+    for layer, records_about in _ABOUT.items():
+        made[layer] = [_whole(layer, row) for row in records_about(made)]
+    return made
 
 
 def _whole(layer: str, row: Row) -> Row:

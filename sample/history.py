@@ -9,7 +9,20 @@ import geopandas as gpd
 
 from sample import frames
 from sample.days import CLOCK, YEAR_START
-from sample.past import Row, Step, bridges, gas_stations, hazards, heritage, projects, rivers
+from sample.past import (
+    Row,
+    Step,
+    bridges,
+    gas_stations,
+    hazards,
+    heritage,
+    inspections,
+    notices,
+    projects,
+    rivers,
+    scores,
+    works,
+)
 
 OPENING = "年初建账"
 
@@ -70,6 +83,10 @@ def _lives() -> dict[str, Callable[[Row], list[Step]]]:
         "heritage_buildings": heritage.life,
         "project_sites": lambda row: projects.life(row, known_by.get(row["code"], CLOCK)),
         "hazards": hazards.life,
+        "inspections": inspections.life,
+        "works": works.life,
+        "notices": notices.life,
+        "scores": scores.life,
     }
 
 

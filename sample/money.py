@@ -1,4 +1,4 @@
-"""Amounts that look like a bureau's and add up to its report: whole steps of 万元, none negative, the sum exact."""
+"""Amounts that look like a bureau's and add up to its report: whole steps, none negative, the sum exact."""
 
 import numpy as np
 
@@ -30,3 +30,9 @@ def share(total: float, weights: Array, step: float, limit: Array | None = None)
             more[int(np.argmax(np.where(given < room, weights, -1.0)))] = 1
         given += more
     return given * float(step)
+
+
+def spread(total: int, count: int, least: int, most: int, rng: Random) -> list[float]:
+    """Share a whole number among so many, none with less than `least` or more than `most`."""
+    rest = share(total - least * count, sizes(count, 0.7, rng), 1, limit=np.full(count, float(most - least)))
+    return [float(least + part) for part in rest]

@@ -53,6 +53,7 @@ def describe(layer: type[Layer], language: Language) -> dict[str, Any]:
         "title": layer.title.in_(language),
         "standard": layer.standard,
         "geometry": list(layer.geometry),
+        "placed": layer.placed,
         "crs": "EPSG:4490",
         "symbol_field": layer.symbol.field,
         "risk": layer.risk is not None,
@@ -82,6 +83,8 @@ def _field(name: str, field: Field, language: Language) -> dict[str, Any]:
     if field.vocabulary:
         described["source"] = field.vocabulary.source
         described["terms"] = [{"code": term.code, "label": term.label.in_(language)} for term in field.vocabulary]
+    if field.kind == "layer":
+        described["terms"] = [{"code": key, "label": one.title.in_(language)} for key, one in registry().items()]
     return described
 
 

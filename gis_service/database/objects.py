@@ -14,7 +14,7 @@ from gis_service.database.policies import make_access, protect_layer, protect_ta
 from gis_service.database.statements import filled, literal, run
 from gis_service.duties import ANONYMOUS, ROLES
 from gis_service.errors import NotUpgraded
-from layers import Layer, Role, own_columns, registry, with_role
+from layers import STORED_SRID, Layer, Role, Subjected, own_columns, registry, with_role
 
 _OWN_RULES: Mapping[str, Mapping[str, str]] = {
     "users": {
@@ -43,12 +43,11 @@ def make(connection: Connection, schema: str, service: str) -> None:
     run(connection, f'SET LOCAL search_path = "{schema}", public, pg_temp')
     areas = with_role(Role.AREAS)
     replacements = "".join(filled("replace", table=layer.__tablename__) for layer in layers if layer is not areas)
-    names = {"areas": areas.__tablename__, "layers": ", ".join(map(literal, registry()))}
+    names = {"areas": areas.__tablename__, "layers": ", ".join(map(literal, registry())), "srid": str(STORED_SRID)}
     run(connection, filled("functions", **names, replacements=replacements.strip()))
     make_access(connection, areas.__tablename__)
     for layer in layers:
-        columns = ["code", "name", "extra", "geom", *(c.name for c in own_columns(layer))]
-        run(connection, filled("layer", table=layer.__tablename__, columns=", ".join(columns)))
+        _trigger(connection, layer)
         _check(connection, layer.__tablename__, _rules(layer))
         _remember(connection, layer, past)
         protect_layer(connection, layer, past, service)
@@ -56,6 +55,16 @@ def make(connection: Connection, schema: str, service: str) -> None:
     for table, rules in _OWN_RULES.items():
         _check(connection, table, rules)
     protect_tables(connection, service)
+
+
+def _trigger(connection: Connection, layer: type[Layer]) -> None:
+    """Let a table keep place and version of its rows, and find the place of what is about a feature."""
+    columns = ["code", "name", "extra", "geom", *(c.name for c in own_columns(layer))]
+    names = {"table": layer.__tablename__, "columns": ", ".join(columns), "placing": "geom"}
+    if issubclass(layer, Subjected):
+        names["placing"] = "geom, subject_layer, subject_code"
+        run(connection, filled("subjected", **names, needed="'needed'" if layer.placed else ""))
+    run(connection, filled("layer", **names))
 
 
 def past_of(schema: str) -> str:
@@ -98,6 +107,8 @@ def _rules(layer: type[Layer]) -> dict[str, str]:
     for name, field in layer.fields().items():
         if field.vocabulary:
             rules[name] = f"{name} IN ({', '.join(map(literal, field.vocabulary.codes))})"
+        if field.kind == "layer":
+            rules[name] = f"{name} IN ({', '.join(map(literal, registry()))})"
         bounds = [(">=", field.minimum), ("<=", field.maximum)]
         if limits := [f"{name} {sign} {bound:g}" for sign, bound in bounds if bound is not None]:
             rules[name] = " AND ".join(limits)

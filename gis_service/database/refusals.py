@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from sqlalchemy.exc import DBAPIError
 
-from gis_service.errors import Forbidden, GisError, NotNow, OutOfOrder
+from gis_service.errors import BadRecord, Forbidden, GisError, NotNow, OutOfOrder
 
 
 @contextmanager
@@ -22,6 +22,8 @@ def refusals() -> Iterator[None]:
         The row, the column or the earlier day is not hers.
     NotNow
         The loop of the ledger does not go so.
+    BadRecord
+        What has to lie somewhere has neither a place nor a subject that is there.
     """
     try:
         yield
@@ -64,9 +66,19 @@ def _not_so(code: str, _detail: str) -> GisError:
     )
 
 
+def _nowhere(code: str, _detail: str) -> GisError:
+    return BadRecord(
+        f"{code} 没有位置：请给出图形，或现有对象的图层和编号（subject_layer、subject_code）。",
+        f"{code} has no place: give a geometry, or the layer and code of a subject that is there (subject_layer, "
+        "subject_code).",
+        field="geom",
+    )
+
+
 _WORDS: Mapping[str, Callable[[str, str], GisError]] = {
     "GIS01": _out_of_order,
     "GIS02": _not_her_column,
     "GIS03": _not_so,
+    "GIS04": _nowhere,
     "42501": _not_her_row,
 }

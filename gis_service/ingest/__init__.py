@@ -17,7 +17,7 @@ from gis_service.ingest.load import Staging, load_frame
 from gis_service.ingest.place import Place, crs_of
 from gis_service.ingest.read import open_source
 from gis_service.ingest.shapes import named
-from layers import Layer
+from layers import STORED_SRID, Layer, Subjected
 
 __all__ = ["Refusal", "Summary", "import_file", "load_frame", "parse_fields"]
 
@@ -79,16 +79,18 @@ def import_file(
     Raises
     ------
     SourceError
-        Where the file as a whole cannot be taken: unreadable, no CRS, no geometry that fits the layer.
+        Where the file as a whole cannot be taken: unreadable, no CRS, no geometry that fits the layer. What is about
+        features may come without any, in tables too.
     UsageError
         Where a name is not there, or the source layer has to be chosen.
     """
     path = Path(path)
     refused: list[Refusal] = []
     read = fitting = shaped = 0
-    with open_source(path, source_layer) as source, _accepted(path):
+    with open_source(path, source_layer, tables=issubclass(layer, Subjected)) as source, _accepted(path):
         columns = match(layer, source.columns, fields)
-        judge = Judge(layer, columns, Place(crs_of(path.name, source.crs, crs)))
+        stated = source.crs if source.geometry else f"EPSG:{STORED_SRID}"
+        judge = Judge(layer, columns, Place(crs_of(path.name, stated, crs)))
         with database.transaction(user, reason=f"导入 {path.name}") as connection:
             staging = Staging(connection, layer, columns)
             for batch in source.batches():
@@ -100,6 +102,7 @@ def import_file(
                     progress(read, source.rows)
             if shaped and not fitting:
                 raise _wrong_type(path, layer)
+            refused += staging.refuse_homeless()
             counts = staging.load(dry_run=dry_run)
     return Summary(
         layer.__tablename__,

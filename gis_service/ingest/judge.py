@@ -16,7 +16,7 @@ from gis_service.ingest.columns import Columns
 from gis_service.ingest.place import Place
 from gis_service.ingest.shapes import accepted, fit
 from gis_service.ingest.values import HOLDS_NUL, convert, holds_nul
-from layers import STORED_SRID, Label, Layer
+from layers import STORED_SRID, Label, Layer, Subjected
 
 Why = tuple[str, Label]
 
@@ -68,7 +68,7 @@ class Judge:
         refuse("geom", _broken(wkb, raw))
         placed, outside = self._place(raw)
         refuse("geom", outside)
-        shapes, unfit = fit(placed, self._layer.geometry)
+        shapes, unfit = fit(placed, self._layer.geometry, needed=not issubclass(self._layer, Subjected))
         refuse("geom", unfit)
         columns: dict[str, pa.Array] = {}
         for target, source in self._columns.fields.items():

@@ -16,8 +16,9 @@ from sqlalchemy import Connection, text
 
 from gis_service.features import DECIMALS
 from gis_service.ingest.columns import Columns
+from gis_service.ingest.judge import Refusal
 from gis_service.ingest.shapes import Geometries, multi
-from layers import STORED_SRID, UNKNOWN, Layer
+from layers import STORED_SRID, UNKNOWN, Label, Layer, Subjected
 
 _CHUNK = 100_000
 _STAGED = "gis_staged"
@@ -64,7 +65,8 @@ class Staging:
     """A temporary table with the rows of one file, until the transaction ends."""
 
     def __init__(self, connection: Connection, layer: type[Layer], columns: Columns) -> None:
-        self._connection, self._table, self._prefix = connection, layer.__tablename__, layer.prefix
+        self._connection, self._layer = connection, layer
+        self._table, self._prefix = layer.__tablename__, layer.prefix
         self._carried = [name for name in columns.fields if name != "code"]
         self._extra = columns.extra
         names = ", ".join(f'"{name}"' for name in (*layer.writable(), "extra", "geom"))
@@ -82,16 +84,37 @@ class Staging:
         """Append rows that were judged."""
         copy(self._connection, _STAGED, rows)
 
+    def refuse_homeless(self) -> list[Refusal]:
+        """Take out the rows of what has to lie somewhere that have neither a place nor a subject that is there."""
+        if not (self._layer.placed and issubclass(self._layer, Subjected)):
+            return []
+        gone = self._connection.execute(
+            text(
+                f"DELETE FROM {_STAGED} s WHERE geom IS NULL AND NOT gis_sees(subject_layer, subject_code) AND NOT "
+                f"EXISTS (SELECT FROM {self._table} t WHERE t.code = s.code) RETURNING _row AS number, subject_code"
+            )
+        )
+        why = Label(
+            "没有几何图形，也没有现有的对象（subject_layer、subject_code）",
+            "has no geometry, and no subject that is there (subject_layer, subject_code)",
+        )
+        return [Refusal(row.number, "geom", row.subject_code or "", why) for row in gone]
+
     def load(self, *, dry_run: bool) -> Counts:
         """Insert what is new and update what has changed; a dry run counts only.
 
         A row is the stored record of the same code; a row without a code is the stored record of the same name and
-        the same geometry, of several alike the first that no other row is; what then still has no code gets the next.
+        the same geometry, or of what needs no place the one that says all the same; of several alike the first that
+        no other row is. What then still has no code gets the next. A row without a place leaves the stored one.
         """
         take_turns(self._connection, self._table)
         self._run(f"ANALYZE {_STAGED}")
         self._run(f"UPDATE {_STAGED} s SET _target = t.id FROM {self._table} t WHERE s.code = t.code")
-        self._match_without_code()
+        if self._layer.placed:
+            self._match_by_place()
+        if issubclass(self._layer, Subjected):
+            self._match_by_all()
+        self._run(f"UPDATE {_STAGED} s SET geom = t.geom FROM {self._table} t WHERE t.id = _target AND s.geom IS NULL")
         self._number()
         self._run(
             f"UPDATE {_STAGED} s SET _changed = true FROM {self._table} t "
@@ -107,7 +130,7 @@ class Staging:
             self._write()
         return Counts(*counts)
 
-    def _match_without_code(self) -> None:
+    def _match_by_place(self) -> None:
         same = "t.geom = s.geom" + (" AND t.name IS NOT DISTINCT FROM s.name" if "name" in self._carried else "")
         alike = "name, geom" if "name" in self._carried else "geom"
         self._run(f"""
@@ -123,6 +146,25 @@ class Staging:
             UPDATE {_STAGED} found SET _target = t.id
             FROM s JOIN t ON {same} AND t.nth = s.nth
             WHERE found._row = s._row
+        """)
+
+    def _match_by_all(self) -> None:
+        """Match what needs no place, or is given none, by everything that its row says."""
+        carried = ", ".join(f'"{name}"' for name in self._carried)
+        said = f"CAST(ROW({carried}) AS text) AS said"
+        without_place = " AND geom IS NULL" if self._layer.placed else ""
+        self._run(f"""
+            WITH s AS (
+                SELECT _row, said, row_number() OVER (PARTITION BY said ORDER BY _row) AS nth
+                FROM (SELECT _row, {said} FROM {_STAGED} WHERE code IS NULL{without_place}) r
+            ), t AS (
+                SELECT id, said, row_number() OVER (PARTITION BY said ORDER BY id) AS nth
+                FROM (
+                    SELECT id, {said} FROM {self._table} t
+                    WHERE NOT EXISTS (SELECT FROM {_STAGED} taken WHERE taken._target = t.id)
+                ) r
+            )
+            UPDATE {_STAGED} found SET _target = t.id FROM s JOIN t USING (said, nth) WHERE found._row = s._row
         """)
 
     def _number(self) -> None:

@@ -60,8 +60,10 @@ class Source:
 
 
 @contextmanager
-def open_source(path: Path, layer: str | None = None) -> Iterator[Source]:
+def open_source(path: Path, layer: str | None = None, *, tables: bool = False) -> Iterator[Source]:
     """Open a file of any format that GDAL reads: the one layer in it that has geometry, or the one called `layer`.
+
+    With `tables` a layer without geometry will do where none has one.
 
     Raises
     ------
@@ -72,7 +74,7 @@ def open_source(path: Path, layer: str | None = None) -> Iterator[Source]:
     UsageError
         Where it has several and none was chosen.
     GeometryTypeError
-        Where it has tables only.
+        Where it has tables only, and these will not do.
     """
     if not path.is_file():
         raise UnreadableSource(f"没有文件 {path}。", f"There is no file {path}.")
@@ -83,7 +85,8 @@ def open_source(path: Path, layer: str | None = None) -> Iterator[Source]:
     with ExitStack() as stack:
         with _readable(path):
             if layer is not None or not json:
-                layer = _choose(path, {str(name): kind for name, kind in pyogrio.list_layers(path)}, layer)
+                found = {str(name): kind for name, kind in pyogrio.list_layers(path)}
+                layer = _choose(path, found, layer, tables=tables)
                 rows = None if json else int(pyogrio.read_info(path, layer=layer)["features"])
             opened = pyogrio.raw.open_arrow(path, layer=layer, use_pyarrow=True, **options)
             about, reader = stack.enter_context(opened)
@@ -111,10 +114,11 @@ def _unknown_crs(path: Path) -> str | None:
     return None
 
 
-def _choose(path: Path, found: dict[str, Any], layer: str | None) -> str:
+def _choose(path: Path, found: dict[str, Any], layer: str | None, *, tables: bool) -> str:
     if layer is not None and layer not in found:
         raise UnknownName(Label("源图层", "source layer"), layer, found)
-    spatial = [name for name, kind in found.items() if kind is not None and layer in (None, name)]
+    wanted = {name: kind for name, kind in found.items() if layer in (None, name)}
+    spatial = [name for name, kind in wanted.items() if kind is not None] or [*wanted] * tables
     if not spatial:
         raise GeometryTypeError(
             f"{path.name} 中的 {'、'.join(found)} 没有几何图形。", f"{', '.join(found)} of {path.name} has no geometry."

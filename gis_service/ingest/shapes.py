@@ -48,20 +48,25 @@ def named(types: Collection[str]) -> Label:
     return Label("或".join(_NAMES[t].zh for t in types), " or ".join(_NAMES[t].en for t in types))
 
 
-def fit(shapes: Geometries, types: Collection[str]) -> tuple[Geometries, dict[int, tuple[str, Label]]]:
+def fit(
+    shapes: Geometries, types: Collection[str], *, needed: bool = True
+) -> tuple[Geometries, dict[int, tuple[str, Label]]]:
     """Return the geometries as the layer stores them, None where refused; and why, with the type, by index.
 
     Single parts become multi-parts; a MultiPoint of one point becomes that point. An invalid polygon is repaired
-    where that leaves its type and area as they are.
+    where that leaves its type and area as they are. Where none is `needed`, what is missing or empty stays None.
     """
     shapes = shapes.copy()
+    nothing = shapely.is_missing(shapes) | shapely.is_empty(shapes)
+    if not needed:
+        shapes[nothing] = None
     lone = (shapely.get_type_id(shapes) == GeometryType.MULTIPOINT) & (shapely.get_num_geometries(shapes) == 1)
     shapes[lone] = shapely.get_geometry(shapes[lone], 0)
     kinds = shapely.get_type_id(shapes)
     refused: dict[int, tuple[str, Label]] = {}
-    for i in np.flatnonzero(shapely.is_missing(shapes) | shapely.is_empty(shapes)):
+    for i in np.flatnonzero(nothing & needed):
         refused[int(i)] = "", Label("没有几何图形", "has no geometry")
-    unfit = ~np.isin(kinds, [k for k in accepted(types) if k != GeometryType.MULTIPOINT])
+    unfit = ~np.isin(kinds, [k for k in accepted(types) if k != GeometryType.MULTIPOINT]) & (needed | ~nothing)
     for i in np.flatnonzero(unfit):
         allowed = named(types)
         why = Label(f"几何类型不符，本图层只收{allowed.zh}", f"wrong geometry type; the layer holds {allowed.en}")

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from layers import UNKNOWN, Field, Label
+from layers import UNKNOWN, Field, Label, registry
 
 _NUMBER = re.compile(r"[+-]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _DAY = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[T ][\d:.+Z -]*)?", re.ASCII)
@@ -117,6 +117,15 @@ def _term(field: Field, value: Any) -> str | None:  # noqa: ANN401 - whatever a 
     return found.code
 
 
+def _layer(_field: Field, value: Any) -> str | None:  # noqa: ANN401 - whatever a file holds
+    spelling = plain(value).casefold()
+    for name, layer in registry().items():
+        if spelling in (name, layer.title.zh.casefold(), layer.title.en.casefold()):
+            return name
+    titles = [f"{name} ({layer.title.zh})" for name, layer in registry().items()]
+    raise Unfit(f"没有这个图层，可用的有：{'、'.join(titles)}", f"no layer; allowed: {', '.join(titles)}")
+
+
 def _number(field: Field, value: Any) -> float | None:  # noqa: ANN401 - whatever a file holds
     number = float(_numeric(value))
     if not math.isfinite(number):
@@ -182,6 +191,7 @@ class _Kind:
 _KINDS: Mapping[str, _Kind] = {
     "text": _Kind(_text, pa.string()),
     "term": _Kind(_term, pa.string()),
+    "layer": _Kind(_layer, pa.string()),
     "number": _Kind(_number, pa.float64()),
     "money": _Kind(_money, pa.string()),
     "date": _Kind(_date, pa.date32()),

@@ -21,7 +21,7 @@ DECLARE
     measured numeric;
     dimension integer := ST_Dimension(shape);
 BEGIN
-    IF dimension = 0 THEN
+    IF shape IS NULL OR dimension = 0 THEN
         SELECT a.code INTO area FROM {areas} a
         WHERE a.leaf AND ST_Covers(a.geom, shape) ORDER BY a.code LIMIT 1;
         RETURN;
@@ -48,6 +48,39 @@ CREATE OR REPLACE FUNCTION gis_keep_place() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
     SELECT place.area, place.shares INTO NEW.area_code, NEW.shares FROM gis_place(NEW.geom) place;
+    RETURN NEW;
+END $$;
+
+-- A point on a feature, with as many decimals as exports write; none where the feature is not there, or has no place.
+CREATE OR REPLACE FUNCTION gis_point_on(layer text, code text) RETURNS geometry
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+    point geometry;
+BEGIN
+    IF layer IN ({layers}) THEN
+        EXECUTE format('SELECT ST_PointOnSurface(t.geom) FROM %I t WHERE t.code = $1', layer) INTO point USING code;
+    END IF;
+    RETURN ST_SetSRID(ST_MakePoint(round(ST_X(point)::numeric, 8), round(ST_Y(point)::numeric, 8)), {srid});
+END $$;
+
+-- What is given no place of its own has its subject's, and follows when another subject is named. It is taken as the owner:
+-- whoever may write about a feature need not see its layer.
+CREATE OR REPLACE FUNCTION gis_take_place() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        IF (NEW.subject_layer, NEW.subject_code) IS DISTINCT FROM (OLD.subject_layer, OLD.subject_code)
+            AND ST_AsBinary(NEW.geom) = ST_AsBinary(OLD.geom)
+            AND ST_AsBinary(OLD.geom) = ST_AsBinary(gis_point_on(OLD.subject_layer, OLD.subject_code)) THEN
+            NEW.geom := NULL;
+        END IF;
+    END IF;
+    IF NEW.geom IS NULL THEN
+        NEW.geom := gis_point_on(NEW.subject_layer, NEW.subject_code);
+    END IF;
+    IF NEW.geom IS NULL AND TG_ARGV[0] = 'needed' THEN
+        RAISE EXCEPTION '% has neither a place nor a subject', NEW.code USING ERRCODE = 'GIS04', COLUMN = NEW.code;
+    END IF;
     RETURN NEW;
 END $$;
 

@@ -1,6 +1,6 @@
 -- Triggers of one layer. `{columns}` are what people set: a change of the kept columns alone is no new version.
 DROP TRIGGER IF EXISTS gis_1_place ON {table};
-CREATE TRIGGER gis_1_place BEFORE INSERT OR UPDATE OF geom ON {table}
+CREATE TRIGGER gis_1_place BEFORE INSERT OR UPDATE OF {placing} ON {table}
     FOR EACH ROW EXECUTE FUNCTION gis_keep_place();
 
 DROP TRIGGER IF EXISTS gis_2_version ON {table};
