@@ -1,4 +1,4 @@
-"""The inspections: every check of an LPG station, a site with dangerous works or a monument, and every test of a bridge.
+"""The inspections: every check of an LPG station, of a site with dangerous works, of a monument, every bridge test.
 
 Each is on the day on which its feature says that it was checked. What was inspected elsewhere is in `sample.outings`.
 Gas: 586 people sent, 478 hazards found (report 1.5.3).

@@ -45,7 +45,7 @@ def _sums(model: Model) -> Any:  # noqa: ANN401 - a SELECT
             select(s.c.area_code, s.c.score, s.c.rank)
             for s in (scored(layer, model).subquery() for layer in layers_with_risk())
         )
-    ).subquery("scores")
+    ).subquery("scored")
     place = func.row_number().over(partition_by=scores.c.area_code, order_by=scores.c.score.desc())
     placed = select(scores, place.label("place")).subquery("placed")
     top = placed.c.place <= model.config.area_top
