@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import maps
-from layers import Label, Language, Role, Term, Vocabulary, Record, registry
+from layers import Label, Language, Record, Role, Term, Vocabulary, registry
 from maps import (
     AlongFeatures,
     AreaRisk,
