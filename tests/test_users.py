@@ -74,7 +74,7 @@ def test_an_operator_adds_a_user_narrows_her_and_shuts_her_out(own_sample: Datab
     unknown = shell("set", "lin", "--area", "盖山", expect=3)
     assert "350104102 盖山镇" in unknown
     assert "heritage_buildings" in shell("set", "lin", "--layer", "river", expect=3)
-    assert "geom" in shell("set", "lin", "--column", "colour", expect=3)
+    assert "address" in shell("set", "lin", "--column", "colour", expect=3)
     assert "verifier" in shell("set", "lin", "--role", "boss", expect=2)
 
 

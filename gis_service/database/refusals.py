@@ -7,7 +7,8 @@ from contextlib import contextmanager
 
 from sqlalchemy.exc import DBAPIError
 
-from gis_service.errors import BadRecord, Forbidden, GisError, NotNow, OutOfOrder
+from gis_service.errors import BadRecord, Fault, Forbidden, GisError, NotNow, OutOfOrder
+from layers import Label
 
 
 @contextmanager
@@ -67,12 +68,11 @@ def _not_so(code: str, _detail: str) -> GisError:
 
 
 def _nowhere(code: str, _detail: str) -> GisError:
-    return BadRecord(
-        f"{code} 没有位置：请给出图形，或现有对象的图层和编号（subject_layer、subject_code）。",
-        f"{code} has no place: give a geometry, or the layer and code of a subject that is there (subject_layer, "
-        "subject_code).",
-        field="geom",
+    why = Label(
+        "没有几何图形，也没有现有的对象（subject_layer、subject_code）",
+        "has no geometry, and no subject that is there (subject_layer, subject_code)",
     )
+    return BadRecord.of([Fault("geom", code, why)])
 
 
 _WORDS: Mapping[str, Callable[[str, str], GisError]] = {

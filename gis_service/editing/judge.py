@@ -32,7 +32,7 @@ def judge(
     """Return the values to store, by column: of a `whole` record all of them, else those that are given.
 
     `row` is the present version, None of a record to be created. Money is a Decimal, `geom` a Shapely geometry in
-    EPSG:4490 (2D, multi-part lines and polygons), or None where it is to be the subject's.
+    EPSG:4490 (2D, multi-part lines and polygons), or None where it is to be the subject's, or nowhere.
 
     Raises
     ------
@@ -134,7 +134,7 @@ class _Judge:
     def _place(self, geometry: Mapping[str, Any] | None, values: Mapping[str, Any]) -> shapely.Geometry | None:
         """Return the geometry as the layer stores it."""
         if geometry is None:
-            if not (issubclass(self._layer, Subjected) and self._now(values, "subject_code")):
+            if self._layer.placed and not (issubclass(self._layer, Subjected) and self._now(values, "subject_code")):
                 self._refuse("geom", None, Label("没有几何图形", "has no geometry"))
             return None
         if not _in_degrees(geometry["crs"]):
@@ -162,7 +162,7 @@ class _Judge:
 
     def _subject(self, values: Mapping[str, Any]) -> None:
         """Refuse a subject that she cannot see; one that stays is not asked about."""
-        if not issubclass(self._layer, Subjected):
+        if not issubclass(self._layer, Subjected) or "subject_layer" in {name for name, *_ in self._faults}:
             return
         layer, code = subject = self._now(values, "subject_layer"), self._now(values, "subject_code")
         if subject == (self._present.get("subject_layer"), self._present.get("subject_code")) or subject == (

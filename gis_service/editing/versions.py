@@ -40,7 +40,7 @@ def row_of(connection: Connection, layer: type[Layer], table: str, condition: st
     found = connection.execute(statement.columns(**{c.name: c.type for c in columns}), given).mappings().first()
     if found is None:
         return None
-    values = {**found, "geom": shapely.from_wkb(bytes(found["geom"]))}
+    values = {**found, "geom": found["geom"] and shapely.from_wkb(bytes(found["geom"]))}
     return Row(values.pop("id"), values.pop("version"), values)
 
 
