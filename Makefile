@@ -41,9 +41,9 @@ COMPILE = .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --f
 
 .PHONY: lock
 lock: $(DEV) ## write the locks anew from pyproject.toml and package.json; UPGRADE=--upgrade takes newer versions
-	@$(COMPILE) $(UPGRADE) pyproject.toml --group build --output-file requirements/service.lock
-	@$(COMPILE) $(UPGRADE) pyproject.toml --group build --group dev --constraint requirements/service.lock \
-		--output-file requirements/dev.lock
+	@$(COMPILE) $(UPGRADE) pyproject.toml --group build --group dev --output-file requirements/dev.lock
+	@$(COMPILE) $(UPGRADE) pyproject.toml --group build --constraint requirements/dev.lock \
+		--output-file requirements/service.lock
 	@$(COMPILE) $(UPGRADE) --group node --output-file requirements/node.lock
 	@cd gis_service/web && npm install --package-lock-only --ignore-scripts --no-audit --no-fund --loglevel=error
 
