@@ -8,9 +8,10 @@ from typing import Any
 
 from sqlalchemy import Connection, RowMapping, text
 
-from gis_service.errors import UnknownName
+from gis_service.database import not_before
+from gis_service.errors import Forbidden, UnknownName
 from gis_service.features import unknown_feature
-from layers import Field, Label, Language, Layer, own_columns
+from layers import Field, Label, Language, Layer, content_columns
 
 GEOMETRY = Field("text", Label("位置", "Place"))
 
@@ -45,28 +46,83 @@ def restore(connection: Connection, layer: type[Layer], code: str, version: int)
     UnknownName
         Where there is no such version; with those that there are.
     """
-    rows = {str(row["version"]): row for row in _versions(connection, layer, code)}
-    if not rows:
-        raise unknown_feature(connection, layer, code)
+    rows = _numbered(connection, layer, code)
     if str(version) not in rows:
         raise UnknownName(Label("版本", "version"), str(version), rows)
-    table = layer.__tablename__
-    columns = ["code", "name", "extra", "geom", *(c.name for c in own_columns(layer))]
+    table, columns = layer.__tablename__, content_columns(layer)
     names = ", ".join(f'"{name}"' for name in columns)
-    wanted = (
-        f"(SELECT {names}, version, updated_at FROM {table} WHERE code = :code UNION ALL "
-        f"SELECT {names}, version, updated_at FROM {table}_history WHERE code = :code)"
+    every = f"SELECT id, {names}, version, updated_at FROM"
+    chosen = (
+        f"(SELECT * FROM ({every} {table} WHERE code = :code UNION ALL {every} {table}_history WHERE code = :code) v "
+        "WHERE version = :version ORDER BY updated_at DESC LIMIT 1) w"
     )
-    chosen = f"(SELECT * FROM {wanted} w WHERE version = :version ORDER BY updated_at DESC LIMIT 1) w"
     settings = ", ".join(f'"{name}" = w."{name}"' for name in columns)
     given = {"code": code, "version": version}
     changed = connection.execute(
         text(f"UPDATE {table} t SET {settings} FROM {chosen} WHERE t.code = :code RETURNING t.version"), given
     ).scalar_one_or_none()
     if changed is None:
-        insert = f"INSERT INTO {table} ({names}) SELECT {names} FROM {chosen} RETURNING version"
-        changed = connection.execute(text(insert), given).scalar_one()
+        changed = _put_back(connection, table, names, chosen, given)
     return int(changed)
+
+
+def _put_back(connection: Connection, table: str, names: str, chosen: str, given: Mapping[str, Any]) -> int:
+    """Insert a version of what was deleted: the same record again, from no earlier than it was deleted.
+
+    Raises
+    ------
+    Forbidden
+        Where it is there, and not hers to see or to change.
+    """
+    past = f"SELECT max(valid_to) AS ended, max(version) + 1 AS version FROM {table}_history WHERE code = :code"
+    was = connection.execute(text(past), given).one()
+    not_before(connection, was.ended)
+    insert = (
+        f"INSERT INTO {table} (id, version, {names}) SELECT id, :next, {names} FROM {chosen} "
+        "ON CONFLICT DO NOTHING RETURNING version"
+    )
+    made = connection.execute(text(insert), {**given, "next": was.version}).scalar_one_or_none()
+    if made is None:
+        raise Forbidden(
+            "该记录现在存在，但您无权更改它，或其编号已被另一记录使用。",
+            "The record is there, and you may not change it; or another record has taken its place.",
+        )
+    return int(made)
+
+
+def difference(
+    connection: Connection, layer: type[Layer], code: str, of: tuple[int, int], language: Language
+) -> list[dict[str, Any]]:
+    """Return what differs between two versions of a feature, from the first to the second, as `history` says it.
+
+    Raises
+    ------
+    UnknownName
+        Where there is no such feature, or no such version.
+    """
+    rows = _numbered(connection, layer, code)
+    for version in of:
+        if str(version) not in rows:
+            raise UnknownName(Label("版本", "version"), str(version), rows)
+    first, second = (dict(rows[str(version)]) for version in of)
+    moved = "SELECT ST_Distance(CAST(:first AS geography), CAST(:second AS geography))"
+    centres = {"first": first["centre"], "second": second["centre"]}
+    second["moved"] = connection.execute(text(moved), centres).scalar_one()
+    return _changes(layer.writable(), second, first, language)
+
+
+def _numbered(connection: Connection, layer: type[Layer], code: str) -> dict[str, RowMapping]:
+    """Read the versions of a code by their numbers; where a number came twice, the later.
+
+    Raises
+    ------
+    UnknownName
+        Where no feature bears or bore the code.
+    """
+    rows = {str(row["version"]): row for row in _versions(connection, layer, code)}
+    if not rows:
+        raise unknown_feature(connection, layer, code)
+    return rows
 
 
 def _versions(connection: Connection, layer: type[Layer], code: str) -> Sequence[RowMapping]:
@@ -102,7 +158,7 @@ def _version(layer: type[Layer], row: RowMapping, before: RowMapping | None, lan
 
 
 def _changes(
-    fields: Mapping[str, Field], row: RowMapping, before: RowMapping, language: Language
+    fields: Mapping[str, Field], row: Mapping[Any, Any], before: Mapping[Any, Any], language: Language
 ) -> list[dict[str, Any]]:
     """Return what differs between two versions, in words for people: fields by their labels, terms as they are read."""
     changed = [

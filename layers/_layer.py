@@ -233,6 +233,11 @@ def own_columns(layer: type[Layer]) -> list[Column[Any]]:
     return [c for c in layer.__table__.columns if c.name not in shared and isinstance(c, Column)]
 
 
+def content_columns(layer: type[Layer]) -> tuple[str, ...]:
+    """Return the columns that people set, geometry and extra among them: what a version is a version of."""
+    return ("code", "name", "extra", "geom", *(c.name for c in own_columns(layer)))
+
+
 @cache
 def registry() -> Mapping[str, type[Layer]]:
     """Import every file of this package and return its layers by name, in the order of the file names."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import io
 import json
 import os
@@ -221,3 +222,25 @@ def test_attachments_are_checked_and_what_is_missing_is_a_failure(own_sample: Da
     store.delete(key_of(row["sha256"]))
     told = gis(environment, "attachments", "check", "--remove-orphans", expect=1).stdout
     assert row["sha256"] in told
+
+
+def test_an_import_is_listed_shown_undone_and_redone(own_sample: Database, tmp_path: Path) -> None:
+    environment = os.environ | {"GIS_DATABASE_URL": own_sample.engine.url.render_as_string(hide_password=False)}
+    point = {"type": "Point", "coordinates": [119.3, 26]}
+    features = [{"type": "Feature", "properties": {"code": "QL-001", "name": "错名"}, "geometry": point}]
+    file = tmp_path / "bridges.geojson"
+    file.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    words = ("import", str(file), "--layer", "bridges", "--reason", "年度更新", "--valid-from", "2023-10-30")
+    number = answer(environment, *words)["change"]
+    listed = answer(environment, "changes", "--layer", "bridges", "--reason", "年度", "--limit", "1")["changes"]
+    assert [(c["id"], c["by"], c["reason"]) for c in listed] == [(number, getpass.getuser(), "年度更新")]
+    assert listed[0]["valid_from"].startswith("2023-10-30")
+    assert "bridges ~1" in gis(environment, "changes").stdout
+    assert "QL-001" in gis(environment, "changes", str(number)).stdout
+    versions = answer(environment, "history", "bridges", "QL-001")["versions"]
+    newest = versions[0]["version"]
+    told = gis(environment, "history", "bridges", "QL-001", "--from", str(newest - 1), "--to", str(newest)).stdout
+    assert "→ 错名" in told
+    gis(environment, "undo", str(number), "--reason", "导错")
+    assert gis(environment, "undo", str(number), "--reason", "再试", expect=2).stderr.startswith("gis: ")
+    assert answer(environment, "history", "bridges", "QL-001")["versions"][0]["reason"] == "导错"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -10,8 +9,6 @@ from typing import Any
 import httpx
 import pytest
 import sqlalchemy as sa
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from serving import serving
 from sqlalchemy import Connection
 
@@ -172,46 +169,6 @@ def test_an_import_says_which_file_it_was(empty_district: Database, tmp_path: An
     import_file(empty_district, file, STATIONS)
     with empty_district.reading() as connection:
         assert history(connection, STATIONS, "a", "zh")[0]["reason"] == "导入 站点.geojson"
-
-
-steps = st.lists(
-    st.tuples(st.sampled_from("abc"), st.sampled_from(["put", "delete", "restore"]), st.integers(0, 40)), max_size=14
-)
-
-
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(steps, st.integers())
-def test_the_state_of_any_past_day_is_a_replay_of_what_was_done(
-    empty_district: Database, steps: list[tuple[str, str, int]], seed: int
-) -> None:
-    chance, on, replay = random.Random(seed), START, {START - timedelta(1): dict[str, str]()}
-    with empty_district.transaction() as connection:
-        connection.exec_driver_sql("DELETE FROM gas_stations")
-        connection.exec_driver_sql("DELETE FROM gas_stations_history")
-    versions: dict[str, list[str]] = {}
-    state: dict[str, str] = {}
-    for number, (code, what, days) in enumerate(steps):
-        on += timedelta(days)
-        if what == "put":
-            _put(empty_district, code, str(number), on)
-            state[code] = str(number)
-            versions[code] = [*versions.get(code, []), str(number)] if code in state else [str(number)]
-        elif what == "delete" and code in state:
-            _delete(empty_district, code, on)
-            del state[code]
-        elif what == "restore" and code in state:
-            with empty_district.reading() as connection:
-                known = {v["version"] for v in history(connection, STATIONS, code, "zh")}
-            chosen = chance.choice(sorted(known))
-            with empty_district.transaction(valid_from=on) as connection:
-                restore(connection, STATIONS, code, chosen)
-                state[code] = connection.exec_driver_sql(
-                    "SELECT name FROM gas_stations WHERE code = %s", (code,)
-                ).scalar_one()
-        replay[on] = dict(state)
-    for day in {d for on in replay for d in (on, on - timedelta(1), on + timedelta(1))}:
-        expected = replay[max((d for d in replay if d <= day), default=min(replay))]
-        assert _state(empty_district, day) == expected
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from gis_service.api import (
     accounts,
     along,
     attachments,
+    changes,
     docs,
     editing,
     exports,
@@ -77,7 +78,7 @@ def create_app(database: Database, settings: Settings) -> FastAPI:
     problems.install(app)
     checked = [Depends(known_parameters)]
     # a code may hold slashes, so what follows a code comes before it
-    asked = (layers, attachments, history, hazards, statistics, along, risk, exports, tiles, start, login)
+    asked = (layers, attachments, history, changes, hazards, statistics, along, risk, exports, tiles, start, login)
     people = (me, users, accounts)
     for resource in (*asked, *people, features, editing):
         app.include_router(resource.router, dependencies=checked)

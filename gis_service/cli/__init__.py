@@ -32,7 +32,7 @@ class Commands(TyperGroup):
         **dict.fromkeys(("run", "serve"), "service"),
         **dict.fromkeys(("layers", "stats", "figures", "along", "risk", "dictionary"), "questions"),
         **dict.fromkeys(("import", "export", "map", "sample"), "files"),
-        **dict.fromkeys(("history", "restore"), "history"),
+        **dict.fromkeys(("history", "restore", "changes", "undo"), "history"),
         "attachments": "attachments",
         "hazards": "ledger",
         "user": "users",

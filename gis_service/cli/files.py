@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +16,7 @@ from gis_service.cli.shared import (
     Filter,
     Json,
     asked,
+    day,
     err,
     language,
     pairs,
@@ -50,12 +52,14 @@ def import_(
     crs: Annotated[
         str | None, typer.Option(help="CRS of the coordinates, e.g. EPSG:4549, instead of the file's.")
     ] = None,
+    reason: Annotated[str, typer.Option(help="Why; the name of the file by default.")] = "",
+    valid_from: Annotated[str, typer.Option(help="The day (YYYY-MM-DD) it holds from; today by default.")] = "",
     *,
     dry_run: Annotated[bool, typer.Option(help="Judge and count, write nothing.")] = False,
     json: Json = False,
 ) -> None:
     """Import a file into a layer; rows that break a rule are refused one by one, with the reason."""
-    target = find_layer(layer)
+    target, since = find_layer(layer), day("--valid-from", valid_from)
     fields = parse_fields(field or [])
     with ready() as database, _progress() as progress:
         task = progress.add_task(file.name, total=None)
@@ -68,6 +72,9 @@ def import_(
             crs=crs,
             dry_run=dry_run,
             progress=lambda done, total: progress.update(task, completed=done, total=total),
+            user=getpass.getuser(),
+            reason=reason,
+            valid_from=since,
         )
     if json:
         print_json(_document(summary))
@@ -177,6 +184,9 @@ def _print(summary: Summary, title: str) -> None:
     ):
         if names:
             err.print(f"{heading}{say('：', ': ')}{separator.join(names)}", markup=False)
+    if summary.change:
+        back = f"gis undo {summary.change}"
+        err.print(say(f"更改编号 {summary.change}；撤销：{back}", f"Change {summary.change}; {back} takes it back"))
     if summary.refused:
         columns = [say("行", "row"), say("字段", "field"), say("值", "value"), say("原因", "reason")]
         shown = [[r.row, r.field, r.value, r.reason.in_(language())] for r in summary.refused[:_SHOWN]]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from copy import copy
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from threading import BoundedSemaphore
 
 from psycopg2 import ProgrammingError
 from psycopg2.extensions import QuotedString
-from sqlalchemy import Connection, create_engine, event
+from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -23,7 +23,7 @@ from gis_service.database.service_role import service_login
 from gis_service.errors import DatabaseError
 from gis_service.settings import Settings
 
-__all__ = ["Database", "District", "note"]
+__all__ = ["Database", "District", "not_before", "note"]
 
 # Measured on two million points: a generic plan does not know the size of a box (253 ms instead of 1.4), and starting
 # parallel workers costs a small request more than it saves.
@@ -139,16 +139,32 @@ class Database:
 
 
 def note(
-    connection: Connection, *, user: str = "", reason: str = "", valid_from: date | None = None, transition: str = ""
+    connection: Connection,
+    *,
+    user: str = "",
+    reason: str = "",
+    valid_from: date | None = None,
+    transition: str = "",
+    undoes: int | None = None,
 ) -> None:
     """Say who changes what follows in this transaction, why, from which day on it holds, and which step it is.
 
-    What follows is a change of its own, also where the transaction has made one before.
+    What follows is a change of its own, also where the transaction has made one before; `undoes` is the one that it
+    takes back.
     """
     said = {"user_name": user, "reason": reason, "valid_from": str(valid_from or ""), "transition": transition}
-    given = {"change": ""} | {name: value for name, value in said.items() if value}
+    given = {"change": "", "undoes": str(undoes or "")} | {name: value for name, value in said.items() if value}
     # SET LOCAL and not set_config(): only the former is passed on to the nodes of a spread cluster
     connection.exec_driver_sql("; ".join(f"SET LOCAL gis.{name} = {_quoted(value)}" for name, value in given.items()))
+
+
+def not_before(connection: Connection, moment: datetime | None) -> None:
+    """Let what follows hold from a moment at the earliest, where nobody has said from which day on it does."""
+    if moment is None:
+        return
+    settled = text("SELECT coalesce(current_setting('gis.valid_from', true), '') <> '' OR gis_moment() >= :moment")
+    if not connection.execute(settled, {"moment": moment}).scalar_one():
+        connection.exec_driver_sql(f"SET LOCAL gis.valid_from = '{moment.isoformat()}'")
 
 
 def _quoted(value: str) -> str:

@@ -14,7 +14,7 @@ from gis_service.database.policies import make_access, protect_layer, protect_ta
 from gis_service.database.statements import filled, literal, run
 from gis_service.duties import ANONYMOUS, ROLES
 from gis_service.errors import NotUpgraded
-from layers import STORED_SRID, Layer, Role, Subjected, own_columns, registry, with_role
+from layers import STORED_SRID, Layer, Role, Subjected, content_columns, registry, with_role
 
 _OWN_RULES: Mapping[str, Mapping[str, str]] = {
     "users": {
@@ -59,8 +59,7 @@ def make(connection: Connection, schema: str, service: str) -> None:
 
 def _trigger(connection: Connection, layer: type[Layer]) -> None:
     """Let a table keep place and version of its rows, and find the place of what is about a feature."""
-    columns = ["code", "name", "extra", "geom", *(c.name for c in own_columns(layer))]
-    names = {"table": layer.__tablename__, "columns": ", ".join(columns), "placing": "geom"}
+    names = {"table": layer.__tablename__, "columns": ", ".join(content_columns(layer)), "placing": "geom"}
     if issubclass(layer, Subjected):
         names["placing"] = "geom, subject_layer, subject_code"
         run(connection, filled("subjected", **names, needed="'needed'" if layer.placed else ""))

@@ -39,8 +39,8 @@ def refusals() -> Iterator[None]:
 
 def _out_of_order(code: str, since: str) -> GisError:
     return OutOfOrder(
-        f"{code} 的现有版本自 {since} 起有效，更改不能早于这一天。",
-        f"The present version of {code} holds from {since}; a change cannot hold from before.",
+        f"{code} 的上一版本到 {since} 才生效或结束，更改不能早于这一天。",
+        f"What was of {code} began or ended on {since}; a change cannot hold from before.",
     )
 
 

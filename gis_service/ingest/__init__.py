@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 
 from sqlalchemy.exc import DataError, IntegrityError, InternalError
@@ -29,7 +30,8 @@ class Summary:
     """What became of a file's rows: `read` = `inserted` + `updated` + `unchanged` + the number of `refused`.
 
     `fields` says which column became which field (target to source), `extra` which columns are kept beside the
-    fields, `ignored` which were left out because the database keeps those fields itself.
+    fields, `ignored` which were left out because the database keeps those fields itself. `change` is the number by
+    which the import can be undone, None where it has written nothing.
     """
 
     layer: str
@@ -41,6 +43,7 @@ class Summary:
     fields: Mapping[str, str] = field(default_factory=dict)
     extra: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()
+    change: int | None = None
     dry_run: bool = False
 
 
@@ -55,6 +58,8 @@ def import_file(
     progress: Progress | None = None,
     dry_run: bool = False,
     user: str = "",
+    reason: str = "",
+    valid_from: date | None = None,
 ) -> Summary:
     """Import a file into a layer and say what became of its rows.
 
@@ -75,9 +80,15 @@ def import_file(
         Judge and count, but write nothing.
     user
         Who imports.
+    reason
+        Why; by default the name of the file says it.
+    valid_from
+        The day that the records hold from, the district's by default.
 
     Raises
     ------
+    OutOfOrder
+        Where `valid_from` is before a version that a row would follow.
     SourceError
         Where the file as a whole cannot be taken: unreadable, no CRS, no geometry that fits the layer. What is about
         features may come without any, in tables too.
@@ -91,7 +102,8 @@ def import_file(
         columns = match(layer, source.columns, fields)
         stated = source.crs if source.geometry else f"EPSG:{STORED_SRID}"
         judge = Judge(layer, columns, Place(crs_of(path.name, stated, crs)))
-        with database.transaction(user, reason=f"导入 {path.name}") as connection:
+        why = reason or f"导入 {path.name}"
+        with database.transaction(user, reason=why, valid_from=valid_from) as connection:
             staging = Staging(connection, layer, columns)
             for batch in source.batches():
                 judged = judge(batch, source.geometry, read + 1)
@@ -104,6 +116,7 @@ def import_file(
                 raise _wrong_type(path, layer)
             refused += staging.refuse_homeless()
             counts = staging.load(dry_run=dry_run)
+            change = connection.exec_driver_sql("SELECT nullif(current_setting('gis.change', true), '')").scalar_one()
     return Summary(
         layer.__tablename__,
         read,
@@ -114,6 +127,7 @@ def import_file(
         columns.fields,
         columns.extra,
         columns.ignored,
+        int(change) if change else None,
         dry_run,
     )
 

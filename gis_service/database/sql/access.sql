@@ -139,6 +139,21 @@ BEGIN
     RETURN known;
 END $$;
 
+-- How many versions of each layer a change has made or ended, hers or not: she takes back all of it or nothing.
+CREATE OR REPLACE FUNCTION gis_touched(known bigint) RETURNS TABLE (layer text, versions bigint)
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+    FOREACH layer IN ARRAY ARRAY[{layers}] LOOP
+        EXECUTE format(
+            'SELECT (SELECT count(*) FROM %1$I WHERE change = $1) + '
+            '(SELECT count(*) FROM %2$I WHERE change = $1 OR ended_change = $1)', layer, layer || '_history'
+        ) INTO versions USING known;
+        IF versions > 0 THEN
+            RETURN NEXT;
+        END IF;
+    END LOOP;
+END $$;
+
 -- She sets only the columns that are hers, and gives an earlier day only where she may.
 CREATE OR REPLACE FUNCTION gis_permit() RETURNS trigger
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$

@@ -97,7 +97,7 @@ LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
     NEW.valid_from := gis_moment();
     IF TG_OP = 'INSERT' THEN
-        NEW.version := 1;
+        NEW.version := greatest(NEW.version, 1); -- what is restored goes on from the version that it was
     ELSE
         NEW.version := OLD.version + 1;
         IF NEW.valid_from < OLD.valid_from THEN

@@ -13,6 +13,7 @@ ALTER TABLE {table}_history ADD COLUMN IF NOT EXISTS ended_change bigint;
 CREATE INDEX IF NOT EXISTS ix_{table}_history_code ON {table}_history (code, version);
 CREATE INDEX IF NOT EXISTS idx_{table}_history_geom ON {table}_history USING gist (geom);
 CREATE INDEX IF NOT EXISTS ix_{table}_history_change ON {table}_history (ended_change);
+CREATE INDEX IF NOT EXISTS ix_{table}_history_made ON {table}_history (change);
 
 -- A trigger gathers its rows in a variable before it writes: so it also runs where the tables are spread over nodes.
 CREATE OR REPLACE FUNCTION gis_remember_{table}() RETURNS trigger
@@ -44,6 +45,27 @@ CREATE TRIGGER gis_4_updated AFTER UPDATE ON {table}
 DROP TRIGGER IF EXISTS gis_4_deleted ON {table};
 CREATE TRIGGER gis_4_deleted AFTER DELETE ON {table}
     REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION gis_remember_{table}();
+-- What was deleted is not there again from before it was: no day would know which of the two held.
+CREATE OR REPLACE FUNCTION gis_keep_order_{table}() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE
+    late record;
+BEGIN
+    -- asked row by row, by the index: the planner knows nothing of a history that has just grown
+    SELECT * INTO late FROM (
+        SELECT n.code, n.valid_from, (SELECT max(h.valid_to) FROM {table}_history h WHERE h.code = n.code AND h.deleted) AS since
+        FROM new_rows n
+    ) n WHERE n.since > n.valid_from LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION '% was deleted only on %', late.code, late.since
+            USING ERRCODE = 'GIS01', DETAIL = late.since::date::text, COLUMN = late.code;
+    END IF;
+    RETURN NULL;
+END $$;
+DROP TRIGGER IF EXISTS gis_3_in_order ON {table};
+CREATE TRIGGER gis_3_in_order AFTER INSERT ON {table}
+    REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION gis_keep_order_{table}();
+
 DROP TRIGGER IF EXISTS gis_5_truncated ON {table};
 CREATE TRIGGER gis_5_truncated BEFORE TRUNCATE ON {table}
     FOR EACH STATEMENT EXECUTE FUNCTION gis_refuse_truncate();
