@@ -157,7 +157,9 @@ def test_what_was_deleted_can_be_restored(client: httpx.Client, district: Databa
         restore(connection, registry()["bridges"], code, 1)
     back = client.get(address).json()
     assert back["geometry"] == was["geometry"]
-    assert back["properties"] | {"updated_at": None} == was["properties"] | {"updated_at": None}
+    assert back["properties"]["version"] == was["properties"]["version"] + 1, "a version's number is not given again"
+    told = {"updated_at": None, "version": None}
+    assert back["properties"] | told == was["properties"] | told
 
 
 def test_a_code_may_hold_any_character_and_is_taken_only_once(client: httpx.Client) -> None:
