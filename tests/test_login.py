@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import cache
@@ -10,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 import sqlalchemy as sa
+from conftest import copied
 from serving import serving
 
 from gis_service import passwords, users
@@ -26,14 +28,33 @@ def stored(password: str) -> str:
     return passwords.hashed(password)
 
 
-@pytest.fixture
-def district(empty_district: Database) -> Database:
-    """A district with an editor who has a password, and a viewer with another."""
-    with empty_district.transaction() as connection:
+def peopled(database: Database) -> Database:
+    """Add an editor, a viewer and an administrator, each with a password of her own."""
+    with database.transaction() as connection:
         for name, role in (("lin", "editor"), ("chen", "viewer"), ("root", "admin")):
             row = {"name": name, "title": name.title(), "role": role, "password": stored(PASSWORD + name)}
             connection.execute(sa.insert(UserRow).values(**row))
-    return empty_district
+    return database
+
+
+@pytest.fixture
+def district(empty_district: Database) -> Database:
+    return peopled(empty_district)
+
+
+@pytest.fixture(scope="module")
+def steady(cluster: Any, upgraded_template: str) -> Iterator[str]:
+    """A service whose users stay as they are, for tests that change nothing."""
+    for database in copied(cluster, upgraded_template, "steady_users"):
+        with serving(peopled(database)) as address:
+            yield address
+
+
+@pytest.fixture
+def visitor(steady: str) -> Iterator[Any]:
+    """Make browsers at the steady service."""
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(httpx.Client(base_url=steady, headers=HTML, timeout=30))
 
 
 @pytest.fixture
@@ -59,18 +80,18 @@ def csrf(client: httpx.Client) -> str:
     return page.split('name="csrf-token" content="')[1].split('"')[0]
 
 
-def test_who_knows_the_password_is_signed_in_and_the_page_says_so(browser: Any) -> None:
-    client = browser()
+def test_who_knows_the_password_is_signed_in_and_the_page_says_so(visitor: Any) -> None:
+    client = visitor()
     answer = sign_in(client)
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
     assert "<summary>Lin</summary>" in client.get("/").text
 
 
-def test_the_cookie_is_for_this_service_alone_and_no_script_reads_it(browser: Any) -> None:
-    cookie = sign_in(browser()).headers["set-cookie"].lower()
+def test_the_cookie_is_for_this_service_alone_and_no_script_reads_it(visitor: Any) -> None:
+    cookie = sign_in(visitor()).headers["set-cookie"].lower()
     assert {"httponly", "path=/", "samesite=lax", "max-age=43200"} <= {part.strip() for part in cookie.split(";")}
     assert "secure" not in cookie
-    behind = browser()
+    behind = visitor()
     behind.headers["X-Forwarded-Proto"] = "https"
     assert "; secure" in sign_in(behind).headers["set-cookie"].lower()
 
@@ -78,8 +99,8 @@ def test_the_cookie_is_for_this_service_alone_and_no_script_reads_it(browser: An
 @pytest.mark.parametrize(
     ("name", "password"), [("lin", "wrong"), ("nobody", "wrong"), ("lin", ""), ("anonymous", ""), ("l\0n", "x")]
 )
-def test_a_wrong_name_or_password_is_refused_in_the_same_words(browser: Any, name: str, password: str) -> None:
-    answer = sign_in(browser(), name, password)
+def test_a_wrong_name_or_password_is_refused_in_the_same_words(visitor: Any, name: str, password: str) -> None:
+    answer = sign_in(visitor(), name, password)
     assert answer.status_code == 401
     assert "用户名或密码不正确" in answer.text
     assert "set-cookie" not in answer.headers
@@ -97,8 +118,8 @@ def test_signing_out_ends_the_session_also_for_who_kept_the_cookie(browser: Any,
 
 
 @pytest.mark.parametrize("given", ["none", "wrong", "another session's"])
-def test_a_write_without_the_token_of_the_sessions_own_page_is_refused(browser: Any, given: str) -> None:
-    client, other = browser(), browser()
+def test_a_write_without_the_token_of_the_sessions_own_page_is_refused(visitor: Any, given: str) -> None:
+    client, other = visitor(), visitor()
     sign_in(client)
     sign_in(other, "chen")
     token = {"none": "", "wrong": "0" * 64, "another session's": csrf(other)}[given]
@@ -111,8 +132,8 @@ def test_a_write_without_the_token_of_the_sessions_own_page_is_refused(browser: 
 @pytest.mark.parametrize(
     "header", [{"Origin": "http://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}]
 )
-def test_a_page_of_another_site_can_neither_write_nor_sign_in(browser: Any, header: dict[str, str]) -> None:
-    client = browser()
+def test_a_page_of_another_site_can_neither_write_nor_sign_in(visitor: Any, header: dict[str, str]) -> None:
+    client = visitor()
     form = {"name": "lin", "password": PASSWORD + "lin"}
     assert client.post("/login", data=form, headers=header).status_code == 403
     sign_in(client)
@@ -131,8 +152,8 @@ def test_a_page_of_another_site_can_neither_write_nor_sign_in(browser: Any, head
         ("/a\\b", "/"),
     ],
 )
-def test_after_signing_in_one_is_led_on_within_this_service_only(browser: Any, asked: str, led: str) -> None:
-    client = browser()
+def test_after_signing_in_one_is_led_on_within_this_service_only(visitor: Any, asked: str, led: str) -> None:
+    client = visitor()
     answer = client.post("/login", params={"next": asked}, data={"name": "lin", "password": PASSWORD + "lin"})
     assert answer.headers["location"] == led
 
@@ -174,8 +195,8 @@ def test_where_nobody_reads_anonymously_programs_are_refused_and_browsers_led_to
         assert client.get("/api/layers").status_code == 200
 
 
-def test_what_is_hers_is_not_kept_by_caches_for_others(browser: Any) -> None:
-    client = browser()
+def test_what_is_hers_is_not_kept_by_caches_for_others(visitor: Any) -> None:
+    client = visitor()
     assert client.get("/api/layers").headers.get("cache-control") is None
     sign_in(client)
     for address in ("/", "/api/layers", "/nowhere"):
@@ -188,7 +209,8 @@ def test_what_is_hers_is_not_kept_by_caches_for_others(browser: Any) -> None:
 
 def write(client: httpx.Client, method: str, address: str, document: Any = None) -> httpx.Response:
     """Send as a page of the client's session does."""
-    return client.request(method, address, json=document, headers={"X-CSRF-Token": csrf(client)})
+    headers = {"X-CSRF-Token": csrf(client), "Content-Type": "application/json"}
+    return client.request(method, address, content=None if document is None else json.dumps(document), headers=headers)
 
 
 def test_after_too_many_failures_even_the_right_password_has_to_wait(browser: Any) -> None:
@@ -211,8 +233,8 @@ def test_signing_in_anew_ends_the_session_that_was(browser: Any, service: str) -
     assert httpx.get(f"{service}/api/me", cookies=kept).json()["anonymous"]
 
 
-def test_one_learns_who_one_is_and_what_one_may_do(browser: Any) -> None:
-    client = browser()
+def test_one_learns_who_one_is_and_what_one_may_do(visitor: Any) -> None:
+    client = visitor()
     assert client.get("/api/me").json()["anonymous"]
     sign_in(client)
     me = client.get("/api/me", params={"lang": "en"}).json()
@@ -306,10 +328,12 @@ def test_an_administrator_keeps_the_users_and_nobody_else_does(browser: Any) -> 
         ({"password": "short"}, 400),
         ({"title": "a\0b"}, 400),
         ({"name": "x"}, 400),
+        ({"areas": ["half \ud800"]}, 400),
+        ({"password": "half a character \ud800"}, 400),
     ],
 )
-def test_what_is_no_user_is_refused_in_words(browser: Any, document: dict[str, Any], status: int) -> None:
-    admin = browser()
+def test_what_is_no_user_is_refused_in_words(visitor: Any, document: dict[str, Any], status: int) -> None:
+    admin = visitor()
     sign_in(admin, "root")
     answer = write(admin, "PATCH", "/api/users/lin", document)
     assert answer.status_code == status

@@ -8,6 +8,7 @@ from datetime import date
 from typing import Annotated, Any
 
 from fastapi import Depends, Path, Query, Request
+from pydantic import AfterValidator
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
@@ -244,6 +245,15 @@ def layer(
     """Return the layer named in the path."""
     return find_layer(layer)
 
+
+def _whole(text: str) -> str:
+    """Refuse half characters (lone surrogates), which JSON can spell and no text can hold."""
+    text.encode()
+    return text
+
+
+Text = Annotated[str, AfterValidator(_whole)]
+"""A text in the body of a request."""
 
 LayerDep = Annotated[type[Layer], Depends(layer)]
 

@@ -18,6 +18,7 @@ from gis_service.api.deps import (
     DatabaseDep,
     LanguageDep,
     SettingsDep,
+    Text,
     UserDep,
     address_of,
     session_of,
@@ -53,8 +54,8 @@ class NewPassword(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    present: str = Field(description="The present password.", examples=["correct horse battery"])
-    password: str = Field(description="The new one, of at least ten characters.", examples=["seven quiet rivers run"])
+    present: Text = Field(description="The present password.", examples=["correct horse battery"])
+    password: Text = Field(description="The new one, of at least ten characters.", examples=["seven quiet rivers run"])
 
 
 class NewToken(BaseModel):
@@ -62,7 +63,7 @@ class NewToken(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    label: str = Field("", description="What it is for.", examples=["QGIS"])
+    label: Text = Field("", description="What it is for.", examples=["QGIS"])
     days: int = Field(users.DAYS, description=f"How long it lives, 1 to {users.MOST_DAYS} days.", examples=[30])
 
 

@@ -147,9 +147,11 @@ def _problem(request: Request, error: GisError) -> Response:
 
 
 def _in_words(value: Any, language: Language) -> Any:  # noqa: ANN401 - a document
-    """Return a document with its labels in one language."""
+    """Return a document with its labels in one language, and with half characters, which no text can hold, replaced."""
     if isinstance(value, Label):
-        return value.in_(language)
+        value = value.in_(language)
+    if isinstance(value, str):
+        return value.encode(errors="replace").decode()
     if isinstance(value, dict):
         return {key: _in_words(inner, language) for key, inner in value.items()}
     return [_in_words(inner, language) for inner in value] if isinstance(value, list) else value
@@ -163,7 +165,7 @@ def _answer(
         "type": kind,
         "title": title.in_(language),
         "status": status,
-        "detail": detail.in_(language),
+        "detail": _in_words(detail, language),
         "instance": request.url.path,
         **(members or {}),
     }

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from gis_service import users
 from gis_service.access import who_acts
-from gis_service.api.deps import ConnectionDep, DatabaseDep, LanguageDep, UserDep
+from gis_service.api.deps import ConnectionDep, DatabaseDep, LanguageDep, Text, UserDep
 from gis_service.database import Database
 from gis_service.duties import ROLES
 
@@ -42,19 +42,19 @@ class Changes(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    title: str = Field("", description="The name that others read.", examples=["林工"])
-    role: str = Field("viewer", description=f"One of {', '.join(ROLES)}.", examples=["editor"])
-    areas: list[str] | None = Field(None, description="Areas by code or name.", examples=[["350104102"]])
-    layers: list[str] | None = Field(None, description="Layers by name.", examples=[["rivers"]])
-    columns: list[str] | None = Field(None, description="Fields that she may set, `geom` too.", examples=[["name"]])
-    password: str | None = Field(None, description="A new password.", examples=["correct horse battery"])
+    title: Text = Field("", description="The name that others read.", examples=["林工"])
+    role: Text = Field("viewer", description=f"One of {', '.join(ROLES)}.", examples=["editor"])
+    areas: list[Text] | None = Field(None, description="Areas by code or name.", examples=[["350104102"]])
+    layers: list[Text] | None = Field(None, description="Layers by name.", examples=[["rivers"]])
+    columns: list[Text] | None = Field(None, description="Fields that she may set, `geom` too.", examples=[["name"]])
+    password: Text | None = Field(None, description="A new password.", examples=["correct horse battery"])
     active: bool = Field(default=True, description="Whether she may sign in.")
 
 
 class NewUser(Changes):
     """A user to be added."""
 
-    name: str = Field(description="The name by which she signs in.", examples=["lin"])
+    name: Text = Field(description="The name by which she signs in.", examples=["lin"])
 
 
 @router.get("/api/users", responses={200: {"content": {"application/json": {"example": {"users": [_EXAMPLE]}}}}})
