@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import orjson
+from markupsafe import Markup
 from sqlalchemy import ColumnElement, Connection, func, select, true
 
 from gis_service.along import along, find_targets
@@ -51,11 +52,13 @@ _EVERYWHERE: Bounds = (73.0, 18.0, 135.0, 54.0)
 
 @dataclass(frozen=True)
 class Reader:
-    """For whom a map is drawn: language, chosen area (its code, or ""), and the day."""
+    """For whom a map is drawn: language, chosen area (its code, or ""), the day; who she is (see maps.View)."""
 
     language: Language
     area: str
     as_of: date
+    account: Markup | None = None
+    token: str = ""
 
 
 def find_map(name: str) -> Map:
@@ -121,6 +124,8 @@ class _Publisher:
             area_code=self.reader.area,
             base_map=_base_map(self.settings),
             root=None if self.saved else "",
+            account=self.reader.account,
+            token=self.reader.token,
         )
         return str(map_.build(view).get_root().render())
 

@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import Any, ClassVar, Literal
 
 import folium
+from markupsafe import Markup
 
 from layers import Label, Language, Layer
 
@@ -118,7 +119,8 @@ class View:
 
     `bounds` are west, south, east, north in degrees, of the area where one is chosen. `data` answers the map's requests
     under the same keys. `root` is the path under which the service answers ("" at its root); it is None in a saved
-    file, which then links to nothing.
+    file, which then links to nothing. `account` says in the masthead who is signed in, and `token` is what the pages of
+    her session send along when they write; a saved file has neither.
     """
 
     language: Language
@@ -133,6 +135,8 @@ class View:
     area_code: str = ""
     base_map: BaseMap | None = None
     root: str | None = ""
+    account: Markup | None = None
+    token: str = ""
 
 
 @dataclass(frozen=True)

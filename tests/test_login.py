@@ -371,3 +371,12 @@ def test_one_connection_is_all_that_a_page_takes(own_sample: Database) -> None:
             assert client.get(page).status_code in (200, 404), page
         assert write(client, "POST", "/api/me/tokens", {}).status_code == 201
     lean.engine.dispose()
+
+
+def test_a_map_says_who_is_signed_in_as_every_page_does(own_sample: Database) -> None:
+    with serving(peopled(own_sample)) as address, httpx.Client(base_url=address, headers=HTML, timeout=30) as client:
+        assert 'href="/login?lang=zh&amp;next=/maps/status"' in client.get("/maps/status").text
+        sign_in(client)
+        page = client.get("/maps/status").text
+        assert "<summary>Lin</summary>" in page
+        assert csrf(client) in page

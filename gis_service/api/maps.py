@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
 from gis_service.api.deps import AreaQuery, AsOfDep, ConnectionDep, LanguageDep, SettingsDep
-from gis_service.api.pages import page
+from gis_service.api.pages import account, page, page_token_of
 from gis_service.errors import UsageError
 from gis_service.publish import Reader, find_map
 from gis_service.publish import page as draw
@@ -37,4 +37,5 @@ def get_map(
                 allowed=[*sorted(_COMMON), *own],
             )
     parameters = {key: request.query_params[key] for key in own if key in request.query_params}
-    return page(request, draw(connection, map_, Reader(language, area, today), parameters, settings))
+    reader = Reader(language, area, today, account(request), page_token_of(request))
+    return page(request, draw(connection, map_, reader, parameters, settings))

@@ -11,6 +11,7 @@ from typing import Any
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from gis_service.api.cookies import csrf_token
 from gis_service.api.deps import LANGUAGES, chosen_language, reader, session_of
@@ -39,15 +40,7 @@ def render(request: Request, template: str, context: Mapping[str, Any], status: 
 
     `user` is None where that cannot be said, as on the page of an error of the database.
     """
-    language = chosen_language(request)
-    known: dict[str, Any] = {
-        "language": language,
-        "t": lambda zh, en: zh if language == "zh" else en,
-        "path": request.url.path,
-        "user": reader(request) if status < HTTPStatus.INTERNAL_SERVER_ERROR else None,
-        "csrf_token": csrf_token(session) if (session := session_of(request)) else "",
-    }
-    html = _templates().get_template(template).render(known | dict(context))
+    html = _templates().get_template(template).render(_known(request, status) | dict(context))
     return page(request, html, status)
 
 
@@ -67,6 +60,27 @@ def page(request: Request, html: str, status: int = 200) -> HTMLResponse:
     if request.query_params.get("lang") in LANGUAGES:
         response.set_cookie("lang", request.query_params["lang"], max_age=_YEAR, samesite="lax", httponly=True)
     return response
+
+
+def account(request: Request) -> Markup:
+    """Return what the masthead of a page says of who is signed in."""
+    return Markup(_templates().get_template("_account.html").render(_known(request)))  # noqa: S704 - it escapes
+
+
+def page_token_of(request: Request) -> str:
+    """Return what the pages of the caller's session send along when they write, empty where she has none."""
+    return csrf_token(session) if (session := session_of(request)) else ""
+
+
+def _known(request: Request, status: int = 200) -> dict[str, Any]:
+    language = chosen_language(request)
+    return {
+        "language": language,
+        "t": lambda zh, en: zh if language == "zh" else en,
+        "path": request.url.path,
+        "user": reader(request) if status < HTTPStatus.INTERNAL_SERVER_ERROR else None,
+        "csrf_token": page_token_of(request),
+    }
 
 
 def login_page(request: Request, problem: str = "", status: int = 200) -> HTMLResponse:
