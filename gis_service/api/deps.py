@@ -12,11 +12,11 @@ from pydantic import AfterValidator
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from gis_service.access import User, known_by, who_acts
-from gis_service.api.cookies import SAFE, SESSION, require_same_site, require_token
+from gis_service.access import User, who_acts
+from gis_service.api.identity import caller, identity
 from gis_service.database import Database, District
 from gis_service.duties import ANONYMOUS
-from gis_service.errors import GisError, NotSignedIn, UnknownValue, UsageError
+from gis_service.errors import GisError, UnknownValue, UsageError
 from gis_service.features import find_layer
 from gis_service.settings import Settings
 from layers import Language, Layer
@@ -28,78 +28,6 @@ def settings(request: Request) -> Settings:
     """Return the service's settings."""
     found: Settings = request.app.state.settings
     return found
-
-
-def caller(request: Request) -> str | None:
-    """Return the name of the user who is signed in, by a program's token or a browser's session; None where nobody is.
-
-    Raises
-    ------
-    NotSignedIn
-        Where a token is shown that is nobody's. A session that has ended is no error: the browser is to forget it.
-    """
-    database: Database = request.app.state.database
-    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
-    if scheme:
-        found = known_by(database, secret.strip()) if scheme.lower() == "bearer" else None
-        if found is None or found[1] != "program":
-            raise NotSignedIn("令牌无效或已过期。", "The token is not valid, or no longer.")
-        request.state.signed_in = True
-        return found[0]
-    if not (secret := request.cookies.get(SESSION, "")):
-        return None
-    found = known_by(database, secret)
-    if found is None or found[1] != "session":
-        request.state.stale = True
-        return None
-    request.state.signed_in, request.state.session = True, secret
-    return found[0]
-
-
-async def page_token(request: Request) -> str:
-    """Return the token of the page that sends this, from the header or the form.
-
-    With a file it comes in the header: a body without bounds is not read before it is known whose it is.
-    """
-    if request.method in SAFE or SESSION not in request.cookies:
-        return ""
-    if given := request.headers.get("x-csrf-token"):
-        return given
-    if request.headers.get("content-type", "").startswith("multipart/"):
-        return ""
-    form = await request.form()  # empty where the body is none
-    return str(form.get("csrf_token", ""))
-
-
-def identity(request: Request, token: Annotated[str, Depends(page_token)]) -> str:
-    """Return the name of the user who asks: who is signed in, or else the anonymous one's.
-
-    Raises
-    ------
-    NotSignedIn
-        Where a token is nobody's, or nobody may read without signing in.
-    Forbidden
-        Where a browser's session writes, and it is not a page of this session that asks.
-    """
-    name = caller(request)
-    if name is not None:
-        if request.method not in SAFE and (secret := session_of(request)):
-            require_same_site(request)
-            require_token(secret, token)
-        return name
-    if not settings(request).anonymous:
-        raise NotSignedIn("请先登录。", "Sign in first.")
-    return ANONYMOUS
-
-
-def address_of(request: Request) -> str:
-    """Return the address from which a request comes; behind a trusted proxy, the one that it tells."""
-    return request.client.host if request.client else ""
-
-
-def session_of(request: Request) -> str:
-    """Return the secret of the session by which the caller is known, empty where it is not by one."""
-    return str(getattr(request.state, "session", ""))
 
 
 def database(request: Request, name: Annotated[str, Depends(identity)]) -> Database:

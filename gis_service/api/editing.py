@@ -11,8 +11,9 @@ from sqlalchemy import text
 from starlette.exceptions import HTTPException
 
 from gis_service.api.bodies import json_of
-from gis_service.api.deps import ConnectionDep, DatabaseDep, LanguageDep, LayerDep, UserDep, WritingDep, identity
+from gis_service.api.deps import ConnectionDep, DatabaseDep, LanguageDep, LayerDep, UserDep, WritingDep
 from gis_service.api.features import ETAG, FEATURE, GEOJSON
+from gis_service.api.identity import identity
 from gis_service.api.problems import WRITING
 from gis_service.editing import Given, change, create, patch_of, read_of, record_of, remove
 from gis_service.features import Found

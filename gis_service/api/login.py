@@ -10,7 +10,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from gis_service import sessions
 from gis_service.api.cookies import drop_session, keep_session, require_same_site
-from gis_service.api.deps import DatabaseDep, LanguageDep, SettingsDep, address_of, caller, session_of
+from gis_service.api.deps import DatabaseDep, LanguageDep, SettingsDep
+from gis_service.api.identity import address_of, caller, session_of
 from gis_service.api.pages import local, login_page
 
 router = APIRouter(tags=["users"])

@@ -13,16 +13,8 @@ from sqlalchemy import Connection
 from gis_service import sessions, users
 from gis_service.access import User, who_acts
 from gis_service.api.cookies import keep_session
-from gis_service.api.deps import (
-    ConnectionDep,
-    DatabaseDep,
-    LanguageDep,
-    SettingsDep,
-    Text,
-    UserDep,
-    address_of,
-    session_of,
-)
+from gis_service.api.deps import ConnectionDep, DatabaseDep, LanguageDep, SettingsDep, Text, UserDep
+from gis_service.api.identity import address_of, session_of
 from gis_service.duties import LABELS, ROLES, WORDS
 from gis_service.errors import Forbidden
 from gis_service.features import names

@@ -14,7 +14,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from gis_service.api.cookies import csrf_token
-from gis_service.api.deps import LANGUAGES, chosen_language, reader, session_of
+from gis_service.api.deps import LANGUAGES, chosen_language, reader
+from gis_service.api.identity import session_of
 from gis_service.duties import LABELS
 from maps import registry, with_nonce
 

@@ -9,7 +9,8 @@ from fastapi.responses import RedirectResponse, Response
 
 from gis_service import sessions
 from gis_service.api.cookies import keep_session
-from gis_service.api.deps import SettingsDep, address_of
+from gis_service.api.deps import SettingsDep
+from gis_service.api.identity import address_of
 from gis_service.api.login import Next, leave
 from gis_service.api.pages import local
 from gis_service.errors import UnknownName
