@@ -47,7 +47,7 @@ class Score(Record):
     figures = (
         Figure(
             "F66",
-            Label("施工单位记分（项目经理同分）", "Points of contractors (their managers have as many)"),
+            Label("施工单位记分（项目经理同分）", "Contractors scored (managers as much)"),
             Label("分", "points"),
             "points",
             _of("施工单位"),
@@ -55,7 +55,7 @@ class Score(Record):
         ),
         Figure(
             "F67",
-            Label("监理单位记分（总监同分）", "Points of supervising firms (their chief supervisors have as many)"),
+            Label("监理单位记分（总监同分）", "Supervising firms scored (chiefs as much)"),
             Label("分", "points"),
             "points",
             _of("监理单位"),

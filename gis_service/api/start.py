@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
@@ -34,14 +34,14 @@ def start(
     """Return the start page: headline figures, maps, layers, rivers and areas, with links to everything."""
     lines = [(name, layer) for name, layer in registry().items() if layer.geometry == ("MultiLineString",)]
     held = counts(connection)
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for figure in figures(connection, today, language):  # layers come in the order of the report too
+        groups.setdefault(registry()[figure["layer"]].title.in_(language), []).append(figure)
     context = {
         "district": district.name.in_(language),
         "illustrative": district.illustrative,
         "as_of": today,
-        "figures": [
-            f | {"layer_title": registry()[f["layer"]].title.in_(language)}
-            for f in figures(connection, today, language)
-        ],
+        "figures": groups,
         "maps": [
             {
                 "name": name,

@@ -178,7 +178,7 @@ class Staging:
                 FROM {_STAGED} WHERE code IS NULL AND _target IS NULL
             )
             UPDATE {_STAGED} s
-            SET code = gis_code(:prefix, number)
+            SET code = gis_code(:prefix, next.number)
             FROM next WHERE s._row = next._row
             """,
             layer=self._table,
