@@ -18,6 +18,7 @@ from jinja2 import Environment, PackageLoader
 from markupsafe import Markup
 
 from layers import Label
+from maps import _symbols
 from maps._map import Map, View, registry
 
 SCRIPTS = (
@@ -31,6 +32,7 @@ SCRIPTS = (
     "map/labels.js",
     "map/history.js",
     "map/photos.js",
+    "map/records.js",
     "map/popups.js",
     "map/parts.js",
     "map/legend.js",
@@ -126,6 +128,7 @@ class Sheet(folium.Map):
             "map": map_.name,
             "bounds": [[south, west], [north, east]],
             "area": view.area_code,
+            "records": [_symbols.record(layer, view.language) for layer in view.layers.values() if not layer.placed],
         }
         self.put("sheet", options)
 

@@ -63,6 +63,21 @@ def fields(layer: type[Layer], language: Language) -> list[dict[str, Any]]:
     return [_field(name, field, language) for name, field in layer.fields().items() if name not in ("code", "name")]
 
 
+def record(layer: type[Layer], language: Language) -> dict[str, Any]:
+    """Return how a popup lists what was done about its feature: name, title, the field of the day, and the terms."""
+    fields = layer.fields()
+    words = {name: field.vocabulary for name, field in fields.items() if field.vocabulary}
+    return {
+        "name": layer.__tablename__,
+        "title": layer.title.in_(language),
+        "on": next((name for name, field in fields.items() if field.kind == "date"), ""),
+        "fields": [
+            {"name": name, "terms": {t.code: t.label.in_(language) for t in words[name] if t.code != UNKNOWN}}
+            for name in dict.fromkeys((*list(words)[:1], layer.symbol.field))
+        ],
+    }
+
+
 def _field(name: str, field: Field, language: Language) -> dict[str, Any]:
     described: dict[str, Any] = {"name": name, "label": field.label.in_(language), "kind": field.kind}
     if field.unit:

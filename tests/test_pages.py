@@ -402,6 +402,19 @@ def test_a_popup_tells_the_history_of_a_record(service: str, visit: Any) -> None
     assert "技术状况等级: D 不合格 → B 良好" in versions.first.inner_text()
 
 
+def test_a_popup_lists_what_was_done_about_a_feature_the_latest_first(service: str, visit: Any) -> None:
+    status = visit(f"{service}/maps/status?lang=zh")
+    status.open("bridges", "QL-001")
+    status.page.locator(".record summary", has_text="工作记录").click()
+    done = status.page.locator(".record .done > li")
+    done.first.wait_for()
+    said = done.all_inner_texts()
+    assert "工程 整治 · 完工" in "\n".join(said)
+    assert "检查 定期检测" in "\n".join(said)
+    days = [text[:10] for text in said]
+    assert days == sorted(days, reverse=True)
+
+
 def test_a_popup_shows_the_photos_of_a_record(own_sample: Database, tmp_path: Path, visit: Any) -> None:
     sink = io.BytesIO()
     Image.new("RGB", (300, 200), "red").save(sink, "JPEG")

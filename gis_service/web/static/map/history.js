@@ -10,21 +10,28 @@
     return day ? `${url}${url.includes("?") ? "&" : "?"}as_of=${encodeURIComponent(day)}` : url;
   };
 
-  /** The versions as a list that is read when it is opened. */
-  gis.historyOf = (root, layer, code, settle) => {
-    const place = element("div", {}), address = `${root}/api/layers/${layer}/features/${code}/history?lang=${gis.language}`;
+  /** What is read when it is opened, and then stays: `read` promises an element. */
+  gis.folded = (title, read, settle) => {
+    const place = element("div", {});
     let asked = false;
     const open = () => {
       if (!asked) {
         asked = true;
-        gis.getJson(address)
-          .then((found) => place.replaceChildren(element("ol", { class: "versions" }, ...found.versions.map(version))))
+        read()
+          .then((found) => place.replaceChildren(found))
           .catch((error) => place.replaceChildren(element("p", { class: "note", role: "alert" }, error.message)))
           .finally(settle);
       }
       settle();
     };
-    return element("details", { ontoggle: open }, element("summary", {}, t("更改历史", "History")), place);
+    return element("details", { ontoggle: open }, element("summary", {}, title), place);
+  };
+
+  /** The versions as a list. */
+  gis.historyOf = (root, layer, code, settle) => {
+    const address = `${root}/api/layers/${layer}/features/${code}/history?lang=${gis.language}`;
+    const list = (found) => element("ol", { class: "versions" }, ...found.versions.map(version));
+    return gis.folded(t("更改历史", "History"), () => gis.getJson(address).then(list), settle);
   };
 
   function version({ version: number, valid_from: since, by, reason, changes, deleted }) {

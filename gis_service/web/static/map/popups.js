@@ -106,7 +106,7 @@
     const rest = whole || root === null ? list(state, layer, properties)
       : later(gis.onDay(`${root}/api/layers/${layer.name}/features/${code}`), (record) => list(state, layer, record.properties), settle);
     body.append(layer.trace ? element("details", { ontoggle: settle }, element("summary", {}, t("台账字段", "All fields")), rest) : rest);
-    if (root !== null) body.append(gis.photosOf(root, layer.name, code, settle), gis.historyOf(root, layer.name, code, settle));
+    if (root !== null) body.append(gis.photosOf(root, layer.name, code, settle), gis.recordsOf(state, layer.name, properties.code ?? "", settle), gis.historyOf(root, layer.name, code, settle));
   }
 
   /** A place that says that it loads, and then holds what was made of the answer. */
