@@ -56,6 +56,7 @@ def layer_options(view: View, name: str, source: Source) -> dict[str, Any]:
     return {
         "name": name,
         "title": layer.title.in_(view.language),
+        "isLedger": layer.role is Role.LEDGER,
         **_symbols.symbol(layer, view.language),
         "source": {key: value for key, value in given.items() if value is not None},
         "fields": _symbols.fields(layer, view.language),

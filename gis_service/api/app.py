@@ -20,6 +20,7 @@ from gis_service.api import (
     editing,
     exports,
     features,
+    hazard_pages,
     hazards,
     health,
     history,
@@ -78,8 +79,8 @@ def create_app(database: Database, settings: Settings) -> FastAPI:
     problems.install(app)
     checked = [Depends(known_parameters)]
     # a code may hold slashes, so what follows a code comes before it
-    asked = (layers, attachments, history, changes, hazards, statistics, along, risk, exports, tiles, start, login)
-    people = (me, users, accounts)
+    asked = (layers, attachments, history, changes, hazards, statistics, along, risk, exports, tiles)
+    people = (start, hazard_pages, login, me, users, accounts)
     for resource in (*asked, *people, features, editing):
         app.include_router(resource.router, dependencies=checked)
     for resource in (maps, health, docs, sign_on):

@@ -15,13 +15,14 @@ from gis_service.api.deps import (
     FilterQuery,
     LanguageDep,
     LayerDep,
+    UserDep,
 )
 from gis_service.api.layers import describe
 from gis_service.api.pages import render
 from gis_service.features import counts, listed
 from gis_service.features import names as feature_names
 from gis_service.statistics import Question, figures, statistics
-from layers import Role, registry, with_role
+from layers import Role, ledger, registry, with_role
 from maps import registry as map_registry
 
 router = APIRouter(tags=["pages"])
@@ -29,7 +30,12 @@ router = APIRouter(tags=["pages"])
 
 @router.get("/", response_class=HTMLResponse)
 def start(
-    request: Request, connection: ConnectionDep, district: DistrictDep, today: AsOfDep, language: LanguageDep
+    request: Request,
+    connection: ConnectionDep,
+    district: DistrictDep,
+    today: AsOfDep,
+    language: LanguageDep,
+    user: UserDep,
 ) -> HTMLResponse:
     """Return the start page: headline figures, maps, layers, rivers and areas, with links to everything."""
     lines = [(name, layer) for name, layer in registry().items() if layer.geometry == ("MultiLineString",)]
@@ -63,6 +69,7 @@ def start(
             for name, layer in lines
         ],
         "areas": feature_names(connection, with_role(Role.AREAS), 500),
+        "may_record": user.may_create(ledger()),
     }
     return render(request, "start.html", context)
 

@@ -13,7 +13,7 @@ from gis_service.access import User
 from gis_service.database import Database, note
 from gis_service.database.attachments import AttachmentRow
 from gis_service.database.events import EventRow
-from gis_service.errors import BadRecord, Forbidden, NotNow, UnknownValue
+from gis_service.errors import BadRecord, Fault, Forbidden, NotNow, UnknownValue
 from gis_service.features import unknown_feature
 from layers import Label, Transition, ledger
 
@@ -137,58 +137,51 @@ def _require_complete(connection: Connection, step: Transition, row: RowMapping,
     BadRecord
         With `errors`: field, value and rule of each.
     """
-    errors = [
+    faults = [
         *_wrong_day(asked, today),
         *_wrong_deadline(step, row, asked, asked.valid_from or today),
         *_wrong_note(step, asked),
         *_wrong_attachments(connection, row["code"], asked),
     ]
-    if errors:
-        raise BadRecord(
-            "；".join(error["rule"].zh for error in errors) + "。",
-            "; ".join(error["rule"].en for error in errors) + ".",
-            errors=errors,
-        )
+    if faults:
+        raise BadRecord.of(faults)
 
 
-def _error(field: str, value: Any, zh: str, en: str) -> dict[str, Any]:  # noqa: ANN401 - whatever was given
-    return {"field": field, "value": value, "rule": Label(zh, en)}
-
-
-def _wrong_day(asked: Asked, today: date) -> list[dict[str, Any]]:
+def _wrong_day(asked: Asked, today: date) -> list[Fault]:
     if asked.valid_from is None or asked.valid_from <= today:
         return []
     zh, en = f"办理日期不能晚于 {today}", f"the day it was taken cannot be after {today}"
-    return [_error("valid_from", asked.valid_from, zh, en)]
+    return [Fault("valid_from", asked.valid_from, Label(zh, en))]
 
 
-def _wrong_deadline(step: Transition, row: RowMapping, asked: Asked, day: date) -> list[dict[str, Any]]:
+def _wrong_deadline(step: Transition, row: RowMapping, asked: Asked, day: date) -> list[Fault]:
     present = row["deadline"]
     if "deadline" not in step.needs:
         zh, en = "此步骤不设期限", "this step sets no deadline"
-        return [_error("deadline", asked.deadline, zh, en)] if asked.deadline else []
+        return [Fault("deadline", asked.deadline, Label(zh, en))] if asked.deadline else []
     if asked.deadline is None:
-        return [_error("deadline", None, "请填写整改期限", "a deadline is needed")]
+        return [Fault("deadline", None, Label("请填写整改期限", "a deadline is needed"))]
     if asked.deadline <= day:
-        return [_error("deadline", asked.deadline, f"期限须晚于 {day}", f"the deadline must be after {day}")]
+        zh, en = f"期限须晚于 {day}", f"the deadline must be after {day}"
+        return [Fault("deadline", asked.deadline, Label(zh, en))]
     if present and asked.deadline <= present:
         zh, en = f"期限须晚于现有期限 {present}", f"the deadline must be after the present one, {present}"
-        return [_error("deadline", asked.deadline, zh, en)]
+        return [Fault("deadline", asked.deadline, Label(zh, en))]
     return []
 
 
-def _wrong_note(step: Transition, asked: Asked) -> list[dict[str, Any]]:
+def _wrong_note(step: Transition, asked: Asked) -> list[Fault]:
     if "\0" in asked.note:
-        return [_error("note", "", "说明中不能有空字符", "a note cannot hold the character NUL")]
+        return [Fault("note", "", Label("说明中不能有空字符", "a note cannot hold the character NUL"))]
     if "note" in step.needs and not asked.note.strip():
-        return [_error("note", "", "请填写说明", "a note is needed")]
+        return [Fault("note", "", Label("请填写说明", "a note is needed"))]
     if "evidence" in step.needs and not asked.note.strip() and not asked.attachments:
         zh, en = "请以文字说明或照片为凭", "evidence is needed: a note, or a photo"
-        return [_error("attachments", [], zh, en)]
+        return [Fault("attachments", [], Label(zh, en))]
     return []
 
 
-def _wrong_attachments(connection: Connection, code: str, asked: Asked) -> list[dict[str, Any]]:
+def _wrong_attachments(connection: Connection, code: str, asked: Asked) -> list[Fault]:
     """Name the attachments that are not this hazard's, or already came with an earlier step."""
     if not asked.attachments:
         return []
@@ -197,7 +190,7 @@ def _wrong_attachments(connection: Connection, code: str, asked: Asked) -> list[
         return []
     zh = f"附件 {'、'.join(map(str, wrong))} 不属于此隐患，或已用于先前的步骤"
     en = f"attachments {', '.join(map(str, wrong))} are not of this hazard, or came with an earlier step"
-    return [_error("attachments", wrong, zh, en)]
+    return [Fault("attachments", wrong, Label(zh, en))]
 
 
 def _of_hazard(code: str) -> Select[int]:

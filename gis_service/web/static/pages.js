@@ -25,6 +25,11 @@ document.addEventListener("DOMContentLoaded", () => {
       location.search = query;
     });
   }
+  // on a phone the menu is longer than the screen: the page that is open is seen in it
+  const open = document.querySelector(".masthead nav [aria-current]"), menu = open?.parentElement;
+  if (menu) menu.scrollLeft = open.offsetLeft - menu.offsetLeft - (menu.clientWidth - open.offsetWidth) / 2;
+  if (matchMedia("(max-width: 640px)").matches) for (const fold of document.querySelectorAll("details.filters")) fold.open = false;
+  for (const button of document.querySelectorAll("button.print")) button.addEventListener("click", () => print());
   for (const form of document.querySelectorAll("form.query")) {
     form.addEventListener("formdata", ({ formData }) => {
       joinTicked(form, formData);

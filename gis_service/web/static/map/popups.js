@@ -147,6 +147,7 @@
     if (root === null) return null;
     const code = encodeURIComponent(properties.code ?? ""), out = [];
     for (const { label, href } of layer.links || []) out.push(element("a", { href: root + href.replace("{code}", code) }, label));
+    if (layer.isLedger) out.push(element("a", { href: gis.onDay(`${root}/hazards/${code}?lang=${gis.language}`) }, t("台账与办理", "Ledger and steps")));
     if (layer.isArea) out.push(element("a", { href: `${root}/maps/${map}?lang=${gis.language}&area=${code}` }, t("只看此区域", "Only this area")));
     out.push(element("a", { href: `${root}/api/layers/${layer.name}/features/${code}` }, t("记录 (JSON)", "Record (JSON)")));
     if (layer.trace) out.push(element("a", { href: `${root}/api/risk/${layer.name}/${code}` }, t("评分依据 (JSON)", "Trace (JSON)")));
