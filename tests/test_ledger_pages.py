@@ -129,7 +129,7 @@ def test_a_hazard_is_recorded_issued_rectified_verified_and_closed_on_its_pages(
     page.wait_for_url("**/hazards/YH-*")
     _state(page, "登记")
     expect(page.locator(".facts + .photos img")).to_have_count(1)
-    assert HOSTILE in page.locator("header").inner_text()
+    assert HOSTILE in page.locator("main header").inner_text()
     assert page.evaluate("window.hacked") is None
 
     refused = _step(page, "交办", deadline="2023-10-31")
