@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from serving import serving
 
 from gis_service.attachments import Sent, Store, attach
@@ -426,7 +426,7 @@ def test_a_popup_shows_the_photos_of_a_record(own_sample: Database, tmp_path: Pa
         thumbnail = status.page.locator(".record .photos img")
         thumbnail.wait_for()
         assert thumbnail.get_attribute("alt").endswith("护栏")
-        status.page.wait_for_function("document.querySelector('.photos img').naturalWidth === 300")
+        expect(thumbnail).to_have_js_property("naturalWidth", 300)
         with status.context.expect_page() as opened:
             thumbnail.click()
         assert opened.value.url.endswith("/api/attachments/1")
