@@ -152,7 +152,7 @@ def _routes() -> Iterator[tuple[str, set[str]]]:
                 yield route.path, methods
 
 
-_VOLATILE = re.compile(rb"\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-][\d:]+)?|nonce=\"[^\"]+\"|127\.0\.0\.1:\d+|[0-9a-f]{32}")
+_VOLATILE = re.compile(rb"\d{4}-\d\d-\d\d[T ][\d:.]+(?:Z|[+-][\d:]+)?|nonce=\"[^\"]+\"|127\.0\.0\.1:\d+|[0-9a-f]{32}")
 
 
 def _asked(client: httpx.Client, address: str) -> tuple[int, bytes]:

@@ -298,5 +298,6 @@ def test_a_hazards_popup_on_the_map_leads_to_its_page(desk: Desk) -> None:
         if "YH-154" in (link.get_attribute("href") or ""):
             break
         page.locator(".pager button").last.click()
+    page.wait_for_load_state("networkidle")  # the popup grows while its photos and its history are read
     link.click()
     page.wait_for_url("**/hazards/YH-154**")
