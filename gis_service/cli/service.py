@@ -14,9 +14,11 @@ from gis_service.cli.shared import out, ready, say, settings
 from gis_service.database import Database
 from gis_service.database.opened import opened
 from gis_service.database.upgrade import upgrade
+from gis_service.duties import ANONYMOUS
 from gis_service.errors import UsageError
 from gis_service.ingest.sample import is_empty
 from gis_service.settings import Settings
+from gis_service.users import users
 from maps import registry as map_registry
 
 app = typer.Typer()
@@ -50,7 +52,12 @@ def _serve(database: Database, chosen: Settings) -> None:
     out.print(f"\n  {say('首页', 'Start page')}  {root}/")
     for name, map_ in map_registry().items():
         out.print(f"  {say(map_.title.zh, map_.title.en)}  {root}/maps/{name}")
-    out.print(f"  {say('接口文档', 'API')}  {root}/docs\n  {say('停止：Ctrl-C', 'Stop: Ctrl-C')}\n")
+    out.print(f"  {say('隐患台账', 'Hazards')}  {root}/hazards\n  {say('接口文档', 'API')}  {root}/docs")
+    with database.reading() as connection:
+        if all(user["name"] == ANONYMOUS for user in users(connection)):
+            hint = say("尚无人可登录，请先添加管理员", "Nobody can sign in yet; add an administrator")
+            out.print(f"  {hint}: gis user add NAME --role admin --password", markup=False)
+    out.print(f"  {say('停止：Ctrl-C', 'Stop: Ctrl-C')}\n")
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("gis_service.sessions").setLevel(logging.INFO)  # who signs in, and who fails to, is on record
     uvicorn.run(
