@@ -30,7 +30,7 @@ from layers import registry
 BRIDGES = "/api/layers/bridges/features"
 AREA = "350104101"
 INTERLEAVINGS = 200
-KILLINGS = 6
+KILLINGS = 4
 
 
 def read_and_write(client: httpx.Client, address: str, key: str, meet: Barrier) -> None:

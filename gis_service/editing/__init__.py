@@ -23,8 +23,8 @@ from gis_service.editing.judge import judge
 from gis_service.editing.versions import Row, differing, require_present, require_unchanged, row_of
 from gis_service.errors import AlreadyThere, BadRecord, Fault, Forbidden
 from gis_service.features import Found, one, unknown_feature
-from gis_service.ingest.load import next_code, take_turns
-from layers import STORED_SRID, Label, Layer, Role
+from gis_service.ingest.load import hold_places, next_code
+from layers import STORED_SRID, Label, Layer
 
 __all__ = ["Given", "Read", "change", "create", "patch_of", "read_of", "record_of", "remove"]
 
@@ -42,8 +42,7 @@ def create(connection: Connection, layer: type[Layer], given: Given, today: date
         Where the code is taken.
     """
     _require_whole(who_acts(connection), layer)
-    if layer.role is Role.AREAS:
-        take_turns(connection, layer.__tablename__)
+    hold_places(connection, layer)
     values = judge(connection, layer, given, None, whole=True, today=today)
     if values["code"] is None:
         values["code"] = next_code(connection, layer)
@@ -86,6 +85,8 @@ def change(
     user = who_acts(connection)
     if not user.may_write(layer):
         raise user.refusal()
+    if given.shaped:
+        hold_places(connection, layer)
     row = _locked(connection, layer, code)
     require_present(connection, layer, row, read)
     values = judge(connection, layer, given, row, whole=whole, today=today)
@@ -106,6 +107,7 @@ def remove(connection: Connection, layer: type[Layer], code: str, read: Read) ->
         As `change` does; any change since the version that was read counts.
     """
     _require_whole(who_acts(connection), layer)
+    hold_places(connection, layer)
     row = _locked(connection, layer, code)
     require_present(connection, layer, row, read)
     require_unchanged(connection, layer, row, read, None)
@@ -128,12 +130,8 @@ def _require_whole(user: User, layer: type[Layer]) -> None:
 
 def _locked(connection: Connection, layer: type[Layer], code: str) -> Row:
     """Read a record that she may change, and keep everybody else from it until the transaction ends."""
-    # the table before the row, as an import takes them, or the two would wait for each other; and a change of one area
-    # moves others
-    if layer.role is Role.AREAS:
-        take_turns(connection, layer.__tablename__)
-    else:
-        connection.execute(text(f"LOCK TABLE {layer.__tablename__} IN ROW EXCLUSIVE MODE"))
+    # the table before the row, as an import takes them, or the two would wait for each other
+    connection.execute(text(f"LOCK TABLE {layer.__tablename__} IN ROW EXCLUSIVE MODE"))
     row = row_of(connection, layer, layer.__tablename__, "code = :code FOR UPDATE", code=code)
     if row is None:
         # the policies of writing hold a locked read too: what she sees, but cannot lock, is not hers to change

@@ -18,7 +18,7 @@ from gis_service.features import DECIMALS
 from gis_service.ingest.columns import Columns
 from gis_service.ingest.judge import Refusal
 from gis_service.ingest.shapes import Geometries, multi
-from layers import STORED_SRID, UNKNOWN, Label, Layer, Subjected
+from layers import STORED_SRID, UNKNOWN, Label, Layer, Role, Subjected
 
 _CHUNK = 100_000
 _STAGED = "gis_staged"
@@ -48,14 +48,23 @@ def in_bulk(connection: Connection) -> None:
     connection.execute(text("SET LOCAL plan_cache_mode = auto"))
 
 
-def take_turns(connection: Connection, table: str) -> None:
-    """Wait until nobody else writes to a table, and keep others from it until the transaction ends; all may read."""
-    connection.execute(text(f"LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE"))
+def hold_places(connection: Connection, layer: type[Layer]) -> None:
+    """Keep areas from changing while places are written, and the other way round, until the transaction ends.
+
+    It comes before any other lock; the triggers do the same, but too late for whoever has locked something before.
+    """
+    connection.execute(text("SELECT gis_hold_places(:alone)"), {"alone": layer.role is Role.AREAS})
+
+
+def take_turns(connection: Connection, layer: type[Layer]) -> None:
+    """Wait until nobody else writes to a layer, and keep others from it until the transaction ends; all may read."""
+    hold_places(connection, layer)
+    connection.execute(text(f"LOCK TABLE {layer.__tablename__} IN SHARE ROW EXCLUSIVE MODE"))
 
 
 def next_code(connection: Connection, layer: type[Layer]) -> str:
     """Return the layer's prefix with the number after the highest that is used; whoever asks next waits for this."""
-    take_turns(connection, layer.__tablename__)
+    take_turns(connection, layer)
     number = text("SELECT gis_code(:prefix, gis_highest(:layer, :prefix) + 1)")
     given = {"prefix": layer.prefix, "layer": layer.__tablename__}
     return str(connection.execute(number, given).scalar_one())
@@ -107,7 +116,7 @@ class Staging:
         the same geometry, or of what needs no place the one that says all the same; of several alike the first that
         no other row is. What then still has no code gets the next. A row without a place leaves the stored one.
         """
-        take_turns(self._connection, self._table)
+        take_turns(self._connection, self._layer)
         self._run(f"ANALYZE {_STAGED}")
         self._run(f"UPDATE {_STAGED} s SET _target = t.id FROM {self._table} t WHERE s.code = t.code")
         if self._layer.placed:

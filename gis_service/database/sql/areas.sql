@@ -18,3 +18,6 @@ CREATE TRIGGER gis_3_updated AFTER UPDATE ON {table}
 DROP TRIGGER IF EXISTS gis_3_deleted ON {table};
 CREATE TRIGGER gis_3_deleted AFTER DELETE ON {table}
     REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION gis_areas_changed();
+DROP TRIGGER IF EXISTS gis_0_held_alone ON {table};
+CREATE TRIGGER gis_0_held_alone BEFORE DELETE OR UPDATE OF code ON {table}
+    FOR EACH STATEMENT EXECUTE FUNCTION gis_await_places();

@@ -44,6 +44,27 @@ BEGIN
     SELECT nullif(s.key, '') INTO area FROM jsonb_each(shares) s ORDER BY s.value::numeric DESC, s.key LIMIT 1;
 END $$;
 
+-- Places and areas are not written at the same time, or a record would be placed by an outline that is no longer there.
+-- Who writes places shares the lock, who writes areas has it alone; it is taken before any other.
+CREATE OR REPLACE FUNCTION gis_hold_places(alone boolean) RETURNS void
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+    places bigint := hashtextextended(current_schema() || '.places', 0);
+BEGIN
+    IF alone THEN
+        PERFORM pg_advisory_xact_lock(places);
+    ELSE
+        PERFORM pg_advisory_xact_lock_shared(places);
+    END IF;
+END $$;
+
+CREATE OR REPLACE FUNCTION gis_await_places() RETURNS trigger
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+BEGIN
+    PERFORM gis_hold_places(TG_TABLE_NAME = '{areas}');
+    RETURN NULL;
+END $$;
+
 CREATE OR REPLACE FUNCTION gis_keep_place() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
