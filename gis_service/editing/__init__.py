@@ -24,7 +24,7 @@ from gis_service.editing.versions import Row, differing, require_present, requir
 from gis_service.errors import AlreadyThere, BadRecord, Fault, Forbidden
 from gis_service.features import Found, one, unknown_feature
 from gis_service.ingest.load import hold_places, next_code
-from layers import STORED_SRID, Label, Layer
+from layers import STORED_SRID, Label, Layer, Subjected
 
 __all__ = ["Given", "Read", "change", "create", "patch_of", "read_of", "record_of", "remove"]
 
@@ -85,7 +85,7 @@ def change(
     user = who_acts(connection)
     if not user.may_write(layer):
         raise user.refusal()
-    if given.shaped:
+    if given.shaped or issubclass(layer, Subjected):
         hold_places(connection, layer)
     row = _locked(connection, layer, code)
     require_present(connection, layer, row, read)

@@ -1,6 +1,6 @@
 -- Triggers of one layer. `{columns}` are what people set: a change of the kept columns alone is no new version.
 DROP TRIGGER IF EXISTS gis_0_held ON {table};
-CREATE TRIGGER gis_0_held BEFORE INSERT OR UPDATE OF geom ON {table}
+CREATE TRIGGER gis_0_held BEFORE INSERT OR UPDATE OF {placing} ON {table}
     FOR EACH STATEMENT EXECUTE FUNCTION gis_await_places();
 
 DROP TRIGGER IF EXISTS gis_1_place ON {table};
