@@ -427,6 +427,7 @@ def test_a_popup_shows_the_photos_of_a_record(own_sample: Database, tmp_path: Pa
         thumbnail.wait_for()
         assert thumbnail.get_attribute("alt").endswith("护栏")
         expect(thumbnail).to_have_js_property("naturalWidth", 300)
+        status.settle()  # the popup has grown, and the map moves until it is seen whole
         with status.context.expect_page() as opened:
             thumbnail.click()
         assert opened.value.url.endswith("/api/attachments/1")

@@ -8,9 +8,12 @@
   gis.photosOf = (root, layer, code, settle) => {
     const place = element("div", {});
     gis.getJson(`${root}/api/layers/${layer}/features/${code}/attachments?lang=${gis.language}`)
-      .then((found) => found.attachments.length && place.replaceChildren(list(root, found.attachments)))
-      .catch(() => {}) // a record of a past day may be gone by now, and its photos with it
-      .finally(settle);
+      .then((found) => {
+        if (!found.attachments.length) return; // settling puts the popup in anew, and a click in that moment is lost
+        place.replaceChildren(list(root, found.attachments));
+        settle();
+      })
+      .catch(() => {}); // a record of a past day may be gone by now, and its photos with it
     return place;
   };
 
