@@ -462,3 +462,10 @@ def test_a_user_who_is_no_longer_active_sees_nothing(own_sample: Database) -> No
     with service.acting("she").reading() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM bridges").scalar_one() == 0
     service.engine.dispose()
+
+
+def test_another_role_of_the_database_learns_no_password_and_no_token(own_sample: Database) -> None:
+    with own_sample.reading() as connection:
+        asked = "SELECT has_function_privilege('public', '{}(text)', 'execute')"
+        for function in ("gis_password_of", "gis_known_by"):
+            assert connection.exec_driver_sql(asked.format(function)).scalar_one() is False

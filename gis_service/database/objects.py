@@ -45,7 +45,7 @@ def make(connection: Connection, schema: str, service: str) -> None:
     replacements = "".join(filled("replace", table=layer.__tablename__) for layer in layers if layer is not areas)
     names = {"areas": areas.__tablename__, "layers": ", ".join(map(literal, registry())), "srid": str(STORED_SRID)}
     run(connection, filled("functions", **names, replacements=replacements.strip()))
-    make_access(connection, areas.__tablename__)
+    make_access(connection, areas.__tablename__, service)
     for layer in layers:
         _trigger(connection, layer)
         _check(connection, layer.__tablename__, _rules(layer))

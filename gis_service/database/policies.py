@@ -57,11 +57,11 @@ _LOGS: Mapping[type[Base], str] = {
 }
 
 
-def make_access(connection: Connection, areas: str) -> None:
+def make_access(connection: Connection, areas: str, service: str) -> None:
     """Make the functions that say who acts, and what is hers."""
     duties = " ".join(f"WHEN '{duty}' THEN '{{{','.join(roles_with(duty))}}}'::text[]" for duty in get_args(Duty))
     names = ", ".join(map(literal, registry()))
-    run(connection, filled("access", areas=areas, layers=names, duties=duties))
+    run(connection, filled("access", areas=areas, layers=names, duties=duties, service=service))
 
 
 def protect_layer(connection: Connection, layer: type[Layer], past: str, service: str) -> None:

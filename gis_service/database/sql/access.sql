@@ -118,6 +118,10 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
     WHERE t.hash = token_hash AND u.active AND (t.expires_at IS NULL OR t.expires_at > now())
 $$;
 
+-- Only the service asks these: whoever else may connect learns neither hashes nor whose a token is.
+REVOKE ALL ON FUNCTION gis_password_of(text), gis_known_by(text) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION gis_password_of(text), gis_known_by(text) TO "{service}";
+
 CREATE OR REPLACE FUNCTION gis_set_own_password(hash text) RETURNS void
 LANGUAGE sql SECURITY DEFINER SET search_path FROM CURRENT AS $$
     UPDATE users u SET password = hash WHERE u.name = (gis_user()).name
