@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from gis_service.changes import find, undone
 from gis_service.database import not_before, note
+from gis_service.database.locks import take_turns
 from gis_service.errors import Forbidden, NotNow
 from layers import Layer, Role, Subjected, content_columns, registry
 
@@ -34,8 +35,7 @@ def undo(connection: Connection, number: int) -> int:
     find(connection, number)
     touched = _touched(connection, number)
     steps = [_Step(connection, layer, number) for layer in _ordered() if layer.__tablename__ in touched]
-    for step in steps:
-        step.lock()
+    take_turns(connection, *(step.layer for step in steps))
     touched = _touched(connection, number)
     if any(step.versions() != touched[step.table] for step in steps):
         raise _not_hers()
@@ -85,7 +85,7 @@ class _Step:
     """
 
     def __init__(self, connection: Connection, layer: type[Layer], number: int) -> None:
-        self.table = layer.__tablename__
+        self.layer, self.table = layer, layer.__tablename__
         self._connection, self._number, self._columns = connection, number, content_columns(layer)
         self._names = ", ".join(f'"{name}"' for name in self._columns)
         self._ctes = f"""
@@ -98,10 +98,6 @@ class _Step:
                 WHERE change = :number AND ended_change IS DISTINCT FROM :number
             )
         """
-
-    def lock(self) -> None:
-        """Let nobody else write to the layer until this is done; reading goes on."""
-        self._connection.execute(text(f"LOCK TABLE {self.table} IN SHARE ROW EXCLUSIVE MODE"))
 
     def versions(self) -> int:
         """Return how many versions, of those that she sees, the change has made or ended."""

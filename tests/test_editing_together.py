@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import closing, suppress
 from itertools import count
 from pathlib import Path
@@ -85,6 +85,25 @@ def test_two_editors_of_different_fields_never_wait_for_each_other(own_sample: D
                     assert client.get(address).json()["properties"][field] == i
 
         list(pool.map(edit, ("span_m", "people")))
+
+
+def test_a_record_waits_for_areas_that_are_being_changed_and_is_placed_by_what_they_become(
+    own_sample: Database,
+) -> None:
+    headers = bearing(signed_in(own_sample, "editor", "editor"))
+    with serving(own_sample) as root, ThreadPoolExecutor(1) as pool:
+        with own_sample.transaction() as connection:
+            moved = (
+                f"UPDATE areas SET geom = ST_Translate(geom, 1, 0) WHERE code = '{AREA}' RETURNING ST_AsGeoJSON(geom)"
+            )
+            shape = shapely.from_geojson(connection.exec_driver_sql(moved).scalar_one())
+            inside = shapely.geometry.mapping(shape.representative_point())
+            body = {"type": "Feature", "geometry": inside, "properties": {}}
+            answer = pool.submit(httpx.post, root + BRIDGES, json=body, headers=headers, timeout=30)
+            wait([answer], timeout=0.5)
+            assert not answer.done()
+        assert answer.result().json()["properties"]["area_code"] == AREA
+    is_placed(own_sample)
 
 
 PRELOADED = """

@@ -18,12 +18,13 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DataError, IntegrityError, InternalError
 
 from gis_service.access import User, who_acts
+from gis_service.database.locks import hold_places
 from gis_service.editing.given import Given, Read, patch_of, read_of, record_of
 from gis_service.editing.judge import judge
 from gis_service.editing.versions import Row, differing, require_present, require_unchanged, row_of
 from gis_service.errors import AlreadyThere, BadRecord, Fault, Forbidden
 from gis_service.features import Found, one, unknown_feature
-from gis_service.ingest.load import hold_places, next_code
+from gis_service.ingest.load import next_code
 from layers import STORED_SRID, Label, Layer, Subjected
 
 __all__ = ["Given", "Read", "change", "create", "patch_of", "read_of", "record_of", "remove"]

@@ -14,11 +14,12 @@ import shapely
 from geopandas import GeoDataFrame
 from sqlalchemy import Connection, text
 
+from gis_service.database.locks import take_turns
 from gis_service.features import DECIMALS
 from gis_service.ingest.columns import Columns
 from gis_service.ingest.judge import Refusal
 from gis_service.ingest.shapes import Geometries, multi
-from layers import STORED_SRID, UNKNOWN, Label, Layer, Role, Subjected
+from layers import STORED_SRID, UNKNOWN, Label, Layer, Subjected
 
 _CHUNK = 100_000
 _STAGED = "gis_staged"
@@ -46,20 +47,6 @@ def copy(connection: Connection, table: str, rows: pa.Table) -> None:
 def in_bulk(connection: Connection) -> None:
     """Let the triggers keep their plans for this transaction: 200,000 rows in 5 s instead of 8."""
     connection.execute(text("SET LOCAL plan_cache_mode = auto"))
-
-
-def hold_places(connection: Connection, layer: type[Layer]) -> None:
-    """Keep areas from changing while places are written, and the other way round, until the transaction ends.
-
-    It comes before any other lock; the triggers do the same, but too late for whoever has locked something before.
-    """
-    connection.execute(text("SELECT gis_hold_places(:alone)"), {"alone": layer.role is Role.AREAS})
-
-
-def take_turns(connection: Connection, layer: type[Layer]) -> None:
-    """Wait until nobody else writes to a layer, and keep others from it until the transaction ends; all may read."""
-    hold_places(connection, layer)
-    connection.execute(text(f"LOCK TABLE {layer.__tablename__} IN SHARE ROW EXCLUSIVE MODE"))
 
 
 def next_code(connection: Connection, layer: type[Layer]) -> str:
