@@ -148,6 +148,12 @@ def test_a_record_without_a_number_gets_the_next(database: Database, tmp_path: P
     ]
 
 
+def test_the_next_number_is_written_as_the_bureau_writes_its_numbers(database: Database, tmp_path: Path) -> None:
+    import_file(database, geojson(tmp_path / "a.geojson", {"code": "QL-7"}, {"code": "QL-041"}), BRIDGES)
+    import_file(database, geojson(tmp_path / "b.geojson", {"name": "x"}), BRIDGES)
+    assert stored(database, "code") == ["QL-041", "QL-042", "QL-7"]
+
+
 def test_alike_records_without_numbers_are_matched_one_to_one(database: Database, tmp_path: Path) -> None:
     here = Point(119.3, 26)
     file = geojson(tmp_path / "a.geojson", {"n": 1}, {"n": 2}, shapes=[here, here])

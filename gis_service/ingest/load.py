@@ -52,7 +52,7 @@ def in_bulk(connection: Connection) -> None:
 def next_code(connection: Connection, layer: type[Layer]) -> str:
     """Return the layer's prefix with the number after the highest that is used; whoever asks next waits for this."""
     take_turns(connection, layer)
-    number = text("SELECT gis_code(:prefix, gis_highest(:layer, :prefix) + 1)")
+    number = text("SELECT gis_code(:prefix, number + 1, digits) FROM gis_highest(:layer, :prefix)")
     given = {"prefix": layer.prefix, "layer": layer.__tablename__}
     return str(connection.execute(number, given).scalar_one())
 
@@ -168,13 +168,14 @@ class Staging:
         self._run(
             f"""
             WITH highest AS (
-                SELECT greatest(gis_highest(:layer, :prefix), max(gis_number(:prefix, code))) AS number FROM {_STAGED}
+                SELECT greatest(h.number, (SELECT max(gis_number(:prefix, code)) FROM {_STAGED})) AS number, h.digits
+                FROM gis_highest(:layer, :prefix) h
             ), next AS (
-                SELECT _row, (SELECT number FROM highest) + row_number() OVER (ORDER BY _row) AS number
-                FROM {_STAGED} WHERE code IS NULL AND _target IS NULL
+                SELECT _row, h.digits, h.number + row_number() OVER (ORDER BY _row) AS number
+                FROM {_STAGED} CROSS JOIN highest h WHERE code IS NULL AND _target IS NULL
             )
             UPDATE {_STAGED} s
-            SET code = gis_code(:prefix, next.number)
+            SET code = gis_code(:prefix, next.number, next.digits)
             FROM next WHERE s._row = next._row
             """,
             layer=self._table,

@@ -136,11 +136,11 @@ BEGIN
     RETURN NEW;
 END $$;
 
--- The codes that records are given who bring none: the layer's prefix and a number. A number that a record has, or had
--- before it was deleted, is not given again.
-CREATE OR REPLACE FUNCTION gis_code(prefix text, number bigint) RETURNS text
+-- The codes that records are given who bring none: the layer's prefix and a number, written with as many digits as the
+-- highest is. A number that a record has, or had before it was deleted, is not given again.
+CREATE OR REPLACE FUNCTION gis_code(prefix text, number bigint, digits integer) RETURNS text
 LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
-    SELECT prefix || '-' || lpad(number::text, greatest(6, length(number::text)), '0')
+    SELECT prefix || '-' || lpad(number::text, greatest(digits, length(number::text)), '0')
 $$;
 
 CREATE OR REPLACE FUNCTION gis_number(prefix text, code text) RETURNS bigint
@@ -148,18 +148,21 @@ LANGUAGE sql IMMUTABLE AS $$
     SELECT substring(code FROM '^' || prefix || '-(\d{{1,17}})$')::bigint
 $$;
 
-CREATE OR REPLACE FUNCTION gis_highest(layer text, prefix text) RETURNS bigint
+DROP FUNCTION IF EXISTS gis_code(text, bigint);
+DROP FUNCTION IF EXISTS gis_highest(text, text);
+CREATE FUNCTION gis_highest(layer text, prefix text, OUT number bigint, OUT digits integer)
 LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
-DECLARE
-    highest bigint;
 BEGIN
     IF layer IN ({layers}) THEN
         EXECUTE format(
-            'SELECT max(gis_number($1, code)) FROM (SELECT code FROM %I UNION ALL SELECT code FROM %I) used',
+            'SELECT gis_number($1, code), length(code) - length($1) - 1 '
+            'FROM (SELECT code FROM %I UNION ALL SELECT code FROM %I) used '
+            'WHERE gis_number($1, code) IS NOT NULL ORDER BY 1 DESC, 2 DESC LIMIT 1',
             layer, layer || '_history'
-        ) INTO highest USING prefix;
+        ) INTO number, digits USING prefix;
     END IF;
-    RETURN coalesce(highest, 0);
+    number := coalesce(number, 0);
+    digits := coalesce(digits, 6);
 END $$;
 
 -- Hierarchy follows from the shapes: the parent is the smallest larger area that holds at least nine tenths of an
