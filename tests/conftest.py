@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from playwright.sync_api import Browser, sync_playwright
 
 from gis_service.database import Database
 from gis_service.database.cluster import Cluster
@@ -95,6 +96,16 @@ def sample_district(cluster: Cluster, sample_template: str) -> Iterator[Database
 def own_sample(cluster: Cluster, sample_template: str) -> Iterator[Database]:
     """The sample district, of this test alone."""
     yield from copied(cluster, sample_template, f"sample_{next(_NUMBERS)}")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium."""
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield opened
+        opened.close()
 
 
 _NUMBERS = count()

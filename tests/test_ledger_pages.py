@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,7 +13,7 @@ import sqlalchemy as sa
 from conftest import copied
 from people import signed_in
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from serving import serving
 
 from gis_service import passwords
@@ -46,15 +45,6 @@ def district(cluster: Cluster, sample_template: str) -> Iterator[Database]:
 def service(district: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with serving(district, home=tmp_path_factory.mktemp("files")) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 Desk = Callable[..., Page]
