@@ -1,11 +1,12 @@
 """Features of a layer as GeoJSON, built in PostgreSQL: the service passes bytes on.
 
 Coordinates are those stored, EPSG:4490 longitude first, written as RFC 7946 wants them (CRS84); the two differ by less
-than a metre. Eight decimals are a millimetre.
+than a metre. Another CRS may be asked for. Eight decimals of a degree are a millimetre.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
+    DateTime,
     Select,
     Subquery,
     Text,
@@ -25,14 +27,17 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    type_coerce,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.types import NullType
 
+from gis_service.crs import CRS84, Crs
 from gis_service.errors import UnknownName
 from gis_service.filters import where
 from layers import Label, Layer, Role, registry, with_role
 
-DECIMALS = 8
+DECIMALS = CRS84.decimals
 _LAYER, _FEATURE, _AREA = Label("图层", "layer"), Label("记录", "feature"), Label("区域", "area")
 
 
@@ -105,29 +110,46 @@ def in_area(layer: type[Layer], codes: list[str]) -> ColumnElement[bool]:
     return or_(layer.area_code.in_(codes), layer.__table__.c.shares.has_any(cast(codes, ARRAY(Text))))
 
 
+def returned(layer: type[Layer]) -> tuple[str, ...]:
+    """Return the names of the properties that features bear."""
+    return (*layer.fields(), "extra", "version", "updated_at")
+
+
 def as_geojson(
-    layer: type[Layer], *extra: ColumnElement[Any], beside: Subquery | None = None
+    layer: type[Layer],
+    *extra: ColumnElement[Any],
+    beside: Subquery | None = None,
+    properties: Iterable[str] | None = None,
+    crs: Crs = CRS84,
 ) -> Select[tuple[int, str]]:
-    """Return a SELECT of `id` and `feature`, the GeoJSON text of each row.
+    """Return a SELECT of `id` and `feature`, the GeoJSON text of each row in `crs`, with these columns as properties.
 
     `extra` are further properties, from the layer's table or from the rows of the same `id` `beside` it.
 
     ST_AsGeoJSON of a record is the fastest JSON that PostgreSQL writes. It knows no id before PostGIS 3.5, so the id is
-    put in behind the type; and the SRID is relabelled, or every geometry would carry a `crs` member.
+    put in behind the type.
     """
     table = layer.__table__
-    shape: ColumnElement[Any] = literal_column(f"ST_SetSRID({layer.__tablename__}.geom, 4326)").label("geom")
-    names = [*layer.fields(), "extra", "version", "updated_at"]
+    # no Geometry to SQLAlchemy, which would have it written as EWKB
+    shape = type_coerce(crs.given(table.c.geom), NullType()).label("geom")
+    names = returned(layer) if properties is None else properties
     row = table if beside is None else table.join(beside, beside.c.id == table.c.id)
     own = (table,) if beside is None else (table, beside)
-    record = select(*(table.c[name] for name in names), *extra, shape).correlate(*own).lateral("record")
-    written: ColumnElement[str] = literal_column(f"substr(ST_AsGeoJSON(record, 'geom', {DECIMALS}), 19)", Text)
+    record = select(*(_written(table.c[name]) for name in names), *extra, shape).correlate(*own).lateral("record")
+    written: ColumnElement[str] = literal_column(f"substr(ST_AsGeoJSON(record, 'geom', {crs.decimals}), 19)", Text)
     if not layer.placed:
         # RFC 7946 writes no place as null, PostGIS before 3.5 as an object
         without = func.regexp_replace(written, r'"geometry": \{"type": null\}', '"geometry": null')
         written = case((table.c.geom.is_(None), without), else_=written)
     feature = literal('{"type": "Feature", "id": ') + cast(func.to_json(table.c.code), Text) + written
     return select(table.c.id, feature.label("feature")).join_from(row, record, true())
+
+
+def _written(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return a column as features bear it: moments to the millisecond, for programs that keep seconds in few digits."""
+    if not isinstance(column.type, DateTime):
+        return column
+    return func.date_trunc("milliseconds", column).label(column.key)
 
 
 @dataclass(frozen=True)
@@ -167,7 +189,14 @@ def etag(id: int, version: int) -> str:
     return f'"{id}-{version}"'
 
 
-def one(connection: Connection, layer: type[Layer], code: str) -> Found:
+def one(
+    connection: Connection,
+    layer: type[Layer],
+    code: str,
+    *,
+    properties: Iterable[str] | None = None,
+    crs: Crs = CRS84,
+) -> Found:
     """Return one feature as GeoJSON.
 
     Raises
@@ -175,7 +204,8 @@ def one(connection: Connection, layer: type[Layer], code: str) -> Found:
     UnknownName
         With codes that are near.
     """
-    found = connection.execute(as_geojson(layer).add_columns(layer.version).where(layer.code == code)).first()
+    query = as_geojson(layer, properties=properties, crs=crs).add_columns(layer.version).where(layer.code == code)
+    found = connection.execute(query).first()
     if found is None:
         raise unknown_feature(connection, layer, code)
     return Found(code, str(found.feature).encode(), etag(found.id, found.version))

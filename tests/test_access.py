@@ -145,11 +145,15 @@ def _addresses(method: str) -> Iterator[str]:
 def _routes() -> Iterator[tuple[str, set[str]]]:
     """Yield every route of the service with its methods, from the application itself."""
     app = create_app(Database("postgresql+psycopg2://nobody@127.0.0.1/none", Settings()), Settings())
-    for included in app.routes:
-        router = getattr(included, "original_router", None)
-        for route in router.routes if router else [included]:
-            if methods := getattr(route, "methods", None):
-                yield route.path, methods
+    yield from _of(app.routes)
+
+
+def _of(routes: list[Any]) -> Iterator[tuple[str, set[str]]]:
+    for route in routes:
+        if router := getattr(route, "original_router", None):
+            yield from _of(router.routes)
+        elif methods := getattr(route, "methods", None):
+            yield route.path, methods
 
 
 _VOLATILE = re.compile(rb"\d{4}-\d\d-\d\d[T ][\d:.]+(?:Z|[+-][\d:]+)?|nonce=\"[^\"]+\"|127\.0\.0\.1:\d+|[0-9a-f]{32}")
@@ -189,6 +193,8 @@ def test_who_is_narrowed_to_nothing_sees_everything_and_so_the_comparison_can_fa
         told = [address for address in _addresses("GET") if SECRET.encode() in _asked(client, address)[1]]
     for layer in RECORDED:
         assert f"/api/layers/{layer.__tablename__}/features" in told
+        assert f"/ogc/collections/{layer.__tablename__}/items" in told
+        assert f"/ogc/collections/{layer.__tablename__}/items/{_code(layer, OTHERS)}" in told
         for part in ("history", "attachments"):
             assert f"/api/layers/{layer.__tablename__}/features/{_code(layer, OTHERS)}/{part}" in told
 

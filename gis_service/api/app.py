@@ -28,6 +28,7 @@ from gis_service.api import (
     login,
     maps,
     me,
+    ogc,
     problems,
     risk,
     sign_on,
@@ -83,7 +84,7 @@ def create_app(database: Database, settings: Settings) -> FastAPI:
     people = (start, hazard_pages, login, me, users, accounts)
     for resource in (*asked, *people, features, editing):
         app.include_router(resource.router, dependencies=checked)
-    for resource in (maps, health, docs, sign_on):
+    for resource in (maps, health, docs, sign_on, ogc):
         app.include_router(resource.router)
     app.include_router(editing.leftover)
     web = files("gis_service") / "web"

@@ -140,7 +140,8 @@ def chosen_language(request: Request) -> Language:
         if given in LANGUAGES:
             return given
     accepted = request.headers.get("accept-language", "").lower()
-    if request.url.path.startswith("/api") and accepted[:2] in LANGUAGES:
+    is_program = request.url.path.startswith(("/api", "/ogc")) and "text/html" not in request.headers.get("accept", "")
+    if is_program and accepted[:2] in LANGUAGES:
         return "en" if accepted.startswith("en") else "zh"
     default: Language = request.app.state.settings.language
     return default
@@ -220,13 +221,16 @@ def known_parameters(request: Request) -> None:
     UsageError
         With the parameters that there are.
     """
-    route: Any = request.scope["route"]
-    allowed = [p.alias for p in _query_parameters(route.dependant)]
+    allowed = parameters_of(request)
     for name in request.query_params:
         if name not in allowed:
-            raise UsageError(
-                f"没有名为“{name}”的参数。", f"There is no parameter {name!r}.", allowed=sorted(set(allowed))
-            )
+            raise UsageError(f"没有名为“{name}”的参数。", f"There is no parameter {name!r}.", allowed=sorted(allowed))
+
+
+def parameters_of(request: Request) -> set[str]:
+    """Return the query parameters that the route has which was asked."""
+    route: Any = request.scope["route"]
+    return {p.alias for p in _query_parameters(route.dependant)}
 
 
 def _query_parameters(dependant: Any) -> Iterator[Any]:  # noqa: ANN401 - FastAPI's own

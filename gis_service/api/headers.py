@@ -9,6 +9,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gis_service.api.cookies import drop_session
 
+HERS_TO_KEEP = "private, no-cache"
+"""What an answer with a tag may say: her own browser or program keeps it, and asks each time whether it still holds."""
+
 
 class Headers:
     """Adds them to every answer: types are not guessed, addresses are not told to others, hers are not kept for others.
@@ -34,7 +37,7 @@ class Headers:
                 if not scope["path"].startswith("/assets/"):
                     headers.add_vary_header("Cookie")
                     headers.add_vary_header("Authorization")
-                if state.get("signed_in"):
+                if state.get("signed_in") and headers.get("cache-control") != HERS_TO_KEEP:
                     headers["Cache-Control"] = "private, no-store"
                 if state.get("stale"):
                     forgets = Response()

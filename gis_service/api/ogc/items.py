@@ -1,0 +1,237 @@
+"""GET /ogc/collections/{layer}/items, and /items/{code}: the features, as bytes from PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import Response
+from geoalchemy2 import Geometry
+from shapely import Geometry as Shape
+from shapely import to_wkb
+from sqlalchemy import ColumnElement, and_, func, or_
+
+from gis_service.api.deps import (
+    AsOfDep,
+    AsOfGiven,
+    ConnectionDep,
+    DistrictDep,
+    LanguageDep,
+    LayerDep,
+    SettingsDep,
+    parameters_of,
+)
+from gis_service.api.ogc import pages
+from gis_service.api.ogc.answers import (
+    FEATURES,
+    GEOJSON,
+    HTML,
+    FormatQuery,
+    asked,
+    chosen,
+    link,
+    of_layer,
+    self_links,
+    tagged,
+    weak_tag,
+)
+from gis_service.api.ogc.schemas import returnables
+from gis_service.crs import Crs, find
+from gis_service.errors import UnknownValue, UsageError
+from gis_service.extents import known_count
+from gis_service.features import listed, one
+from gis_service.filters import Written, equal, filterable, where
+from gis_service.items import Page, counted, order, page
+from gis_service.moments import during
+from layers import STORED_SRID, Layer
+
+router = APIRouter(tags=["ogc"])
+
+_BOX = "West, south, east, north; or with the lower height in the middle and the upper at the end."
+_TIME = "An instant or `start/end`, either may be open (`..`); what has no time always matches."
+_MOST_SKIPPED = 1 << 40
+_CRS_EXAMPLE = "http://www.opengis.net/def/crs/EPSG/0/4326"
+
+CrsQuery = Annotated[str | None, Query(description="URI of the answer's CRS.", examples=[_CRS_EXAMPLE])]
+PropertiesQuery = Annotated[
+    str, Query(description="Properties to return, comma-separated; all by default.", examples=["code,name"])
+]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What features were asked for: clauses that all hold."""
+
+    clauses: tuple[ColumnElement[bool], ...]
+
+    @property
+    def clause(self) -> ColumnElement[bool]:
+        """All clauses as one."""
+        return and_(True, *self.clauses)  # noqa: FBT003 - an SQL literal
+
+
+def selected(
+    request: Request,
+    layer: LayerDep,
+    district: DistrictDep,
+    today: AsOfDep,
+    bbox: Annotated[str | None, Query(description=_BOX, examples=["119.2,26.0,119.4,26.1"])] = None,
+    bbox_crs: Annotated[str | None, Query(alias="bbox-crs", description="URI of the box's CRS.")] = None,
+    datetime: Annotated[str | None, Query(description=_TIME, examples=["2023-01-01/.."])] = None,
+    filter: Annotated[str, Query(description="CQL2.", examples=["status = '建成开放'"])] = "",
+    filter_lang: Annotated[Written, Query(alias="filter-lang", description="How the filter is written.")] = "cql2-text",
+    filter_crs: Annotated[str | None, Query(alias="filter-crs", description="URI of the CRS of its shapes.")] = None,
+) -> Asked:
+    """Return what a request selects. Every other parameter is a property, and its value what it shall equal."""
+    srid = district.metric_srid
+    box_crs, shapes_crs = find("bbox-crs", bbox_crs, srid), find("filter-crs", filter_crs, srid)
+    clauses = list(_of_properties(request, layer, today))
+    if bbox is not None:
+        clauses.append(_inside(layer, box_crs.box(_numbers(bbox))))
+    if datetime is not None:
+        clauses.append(during(layer, datetime))
+    if filter.strip():
+        clauses.append(where(layer, filter, today, written=filter_lang, crs=shapes_crs))
+    return Asked(tuple(clauses))
+
+
+AskedDep = Annotated[Asked, Depends(selected)]
+
+
+def _of_properties(request: Request, layer: type[Layer], today: date) -> Iterator[ColumnElement[bool]]:
+    known, own = parameters_of(request), filterable(layer)
+    for name, value in request.query_params.items():
+        if name in known:
+            continue
+        if name not in own:
+            allowed = sorted({*known, *own})
+            raise UsageError(f"没有名为“{name}”的参数。", f"There is no parameter {name!r}.", allowed=allowed)
+        yield equal(layer, name, value, today)
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(number) for number in text.split(",")]
+    except ValueError:
+        raise UnknownValue("bbox", text, ["119.2,26.0,119.4,26.1"]) from None
+
+
+def _inside(layer: type[Layer], shape: Shape) -> ColumnElement[bool]:
+    """Select what a shape touches, boxes first so that the index is used; and what has no place."""
+    box = func.ST_GeomFromWKB(to_wkb(shape), STORED_SRID, type_=Geometry)
+    inside = and_(layer.geom.op("&&", is_comparison=True)(box), func.ST_Intersects(layer.geom, box))
+    return inside if layer.placed else or_(inside, layer.geom.is_(None))
+
+
+def properties_of(layer: LayerDep, properties: PropertiesQuery = "") -> tuple[str, ...]:
+    """Return the properties to return."""
+    names, known = listed(properties), returnables(layer)
+    for name in names:
+        if name not in known:
+            raise UnknownValue("properties", name, known)
+    return tuple(name for name in known if name in names) if names else known
+
+
+def crs_of(district: DistrictDep, crs: CrsQuery = None) -> Crs:
+    """Return the CRS of the answer."""
+    return find("crs", crs, district.metric_srid)
+
+
+PropertiesDep = Annotated[tuple[str, ...], Depends(properties_of)]
+CrsDep = Annotated[Crs, Depends(crs_of)]
+
+
+@router.get("/ogc/collections/{layer}/items", response_class=Response, responses={200: {"content": {GEOJSON: {}}}})
+def list_items(
+    request: Request,
+    connection: ConnectionDep,
+    layer: LayerDep,
+    asked_for: AskedDep,
+    properties: PropertiesDep,
+    crs: CrsDep,
+    district: DistrictDep,
+    today: AsOfDep,
+    language: LanguageDep,
+    settings: SettingsDep,
+    limit: Annotated[
+        int | None, Query(ge=1, description="Features on the page; more than the most is the most.")
+    ] = None,
+    offset: Annotated[int, Query(ge=0, le=_MOST_SKIPPED, description="Features to skip; `next` is faster.")] = 0,
+    after: Annotated[str, Query(description="Where the page begins, from the link `next`.")] = "",
+    sortby: Annotated[str, Query(description="Properties, comma-separated; `-` goes down.", examples=["-name"])] = "",
+    f: FormatQuery = None,
+) -> Response:
+    """Return a page of features that match, with a link to the next. Any queryable is a parameter, too: `?status=…`."""
+    kind = chosen(request, f, FEATURES)
+    found = page(
+        connection,
+        layer,
+        asked_for.clause,
+        limit=min(limit or settings.page_size, settings.page_limit),
+        after=after,
+        offset=offset,
+        keys=order(layer, listed(sortby), today),
+        properties=properties,
+        crs=crs,
+    )
+    matched = _matched(connection, layer, asked_for, found, offset) if not after else None
+    links = [*self_links(request, kind, FEATURES), link("collection", of_layer(request, layer), "application/json")]
+    if found.following:
+        links.append(link("next", asked(request, after=found.following, offset=None), kind))
+    if kind == HTML:
+        return pages.items(request, layer, found, matched, links, district, language)
+    return _page(request, found, matched, links, crs)
+
+
+def _matched(connection: Any, layer: type[Layer], asked_for: Asked, found: Page, offset: int) -> int | None:  # noqa: ANN401
+    """Return how many features match; None where counting them would take longer than it is worth."""
+    if found.following is None and (found.number or not offset):
+        return offset + found.number
+    known = known_count(connection, layer) if not asked_for.clauses else None
+    return known if known is not None else counted(connection, layer, asked_for.clause)
+
+
+def _page(request: Request, found: Page, matched: int | None, links: list[dict[str, str]], crs: Crs) -> Response:
+    said = {"numberReturned": found.number} | ({} if matched is None else {"numberMatched": matched})
+    moment = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    head = orjson.dumps({"type": "FeatureCollection", **said, "timeStamp": moment, "links": links})
+    headers = {"Content-Crs": f"<{crs.uri}>", "OGC-NumberReturned": str(found.number)}
+    if matched is not None:
+        headers["OGC-NumberMatched"] = str(matched)
+    following = [one for one in links if one["rel"] == "next"]
+    if following:
+        headers["Link"] = f'<{following[0]["href"]}>; rel="next"; type="{GEOJSON}"'
+    tag = weak_tag(found.features, orjson.dumps(said), orjson.dumps(links))
+    return tagged(request, (head[:-1], b',"features":[\n', found.features, b"\n]}"), GEOJSON, tag, **headers)
+
+
+@router.get(
+    "/ogc/collections/{layer}/items/{code:path}", response_class=Response, responses={200: {"content": {GEOJSON: {}}}}
+)
+def get_item(
+    request: Request,
+    connection: ConnectionDep,
+    layer: LayerDep,
+    code: str,
+    properties: PropertiesDep,
+    crs: CrsDep,
+    district: DistrictDep,
+    as_of: AsOfGiven,
+    language: LanguageDep,
+    f: FormatQuery = None,
+) -> Response:
+    """Return one feature.
+
+    `ETag` names its version, for `If-Match` of a change; of a past day there is none, for that cannot be changed.
+    """
+    kind = chosen(request, f, FEATURES)
+    found = one(connection, layer, code, properties=properties, crs=crs)
+    links = [*self_links(request, kind, FEATURES), link("collection", of_layer(request, layer), "application/json")]
+    if kind == HTML:
+        return pages.item(request, layer, found, links, district, language)
+    body = (found.feature[:-1], b', "links": ', orjson.dumps(links), b"}")
+    return tagged(request, body, GEOJSON, "" if as_of else found.etag, Content_Crs=f"<{crs.uri}>")

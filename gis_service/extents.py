@@ -1,0 +1,93 @@
+"""What a layer holds as a whole: how many records, from where to where, from when to when. As who asks sees it."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import Connection, Engine, func, select, text
+
+from gis_service.moments import moment
+from layers import Layer
+
+_KEPT = 512
+_GRID = 1e8
+"""Steps of a degree that coordinates are written in."""
+
+
+@dataclass(frozen=True)
+class Extent:
+    """A layer as a whole: `box` is west, south, east, north; `first` and `last` are days or moments; None is none."""
+
+    count: int
+    box: tuple[float, float, float, float] | None
+    first: date | datetime | None
+    last: date | datetime | None
+
+    def interval(self) -> tuple[str, str] | None:
+        """Return the time as two moments: a day from its beginning to its end."""
+        if self.first is None or self.last is None:
+            return None
+        return _moment(self.first, "T00:00:00Z"), _moment(self.last, "T23:59:59Z")
+
+
+def _moment(time: date | datetime, of_the_day: str) -> str:
+    if not isinstance(time, datetime):
+        return f"{time}{of_the_day}"
+    return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+_cache: WeakKeyDictionary[Engine, OrderedDict[tuple[str, ...], Extent]] = WeakKeyDictionary()
+_lock = threading.Lock()
+
+
+def extent(connection: Connection, layer: type[Layer]) -> Extent:
+    """Return what a layer holds; read once for each user and state of the database."""
+    state = _state(connection, layer)
+    with _lock:
+        kept = _cache.setdefault(connection.engine, OrderedDict())
+        if state in kept:
+            kept.move_to_end(state)
+            return kept[state]
+    found = _read(connection, layer)
+    with _lock:
+        kept[state] = found
+        while len(kept) > _KEPT:
+            kept.popitem(last=False)
+    return found
+
+
+def known_count(connection: Connection, layer: type[Layer]) -> int | None:
+    """Return how many records a layer holds where that is known already, for the very state that is asked of."""
+    with _lock:
+        kept = _cache.get(connection.engine)
+        found = kept.get(_state(connection, layer)) if kept else None
+    return found.count if found else None
+
+
+def _state(connection: Connection, layer: type[Layer]) -> tuple[str, ...]:
+    """Return what an answer depends on: who asks, of which day, and which transactions are seen.
+
+    Two snapshots that are written alike see the same, for whatever has been written by anybody since shows in them.
+    """
+    settings = ("gis.user_name", "gis.as_of", "search_path")
+    asked = ", ".join(f"coalesce(current_setting('{name}', true), '')" for name in settings)
+    return (layer.__tablename__, *connection.execute(text(f"SELECT {asked}, pg_current_snapshot()::text")).one())
+
+
+def _read(connection: Connection, layer: type[Layer]) -> Extent:
+    table, when = layer.__table__, moment(layer)
+    around = func.ST_Extent(table.c.geom)
+    edges = (getattr(func, f"ST_{edge}")(around) for edge in ("XMin", "YMin", "XMax", "YMax"))
+    query = select(func.count(), func.min(when), func.max(when), *edges).select_from(table)
+    count, first, last, *box = connection.execute(query).one()
+    if box[0] is None:
+        return Extent(count, None, first, last)
+    # coordinates are written rounded: the box holds those too
+    west, south = (math.floor(edge * _GRID) / _GRID for edge in box[:2])
+    east, north = (math.ceil(edge * _GRID) / _GRID for edge in box[2:])
+    return Extent(count, (west, south, east, north), first, last)

@@ -1,0 +1,144 @@
+"""Pages of a layer in any order, CRS and choice of properties, by key; and how many records are on all of them."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from sqlalchemy import ColumnElement, Connection, Text, and_, asc, cast, desc, false, func, literal, or_, select, true
+
+from gis_service.crs import CRS84, Crs
+from gis_service.derived import derived
+from gis_service.errors import UnknownValue
+from gis_service.features import as_geojson
+from gis_service.filters import filterable
+from layers import Layer
+
+MOST_COUNTED = 100_000
+"""How far records that a filter chooses are counted; where there are more their number is not said."""
+
+
+@dataclass(frozen=True)
+class Key:
+    """One property that records are put in order by."""
+
+    column: ColumnElement[Any]
+    descending: bool
+
+    def order(self) -> ColumnElement[Any]:
+        """Return the ORDER BY: what has no value comes last, or first where the order goes down."""
+        ordered: ColumnElement[Any] = desc(self.column) if self.descending else asc(self.column)
+        return ordered
+
+    def behind(self, value: str | None) -> ColumnElement[bool]:
+        """Select what comes behind a value."""
+        if value is None:
+            return self.column.is_not(None) if self.descending else false()
+        there = cast(literal(value), self.column.type)
+        return self.column < there if self.descending else or_(self.column > there, self.column.is_(None))
+
+    def at(self, value: str | None) -> ColumnElement[bool]:
+        """Select what has this value."""
+        return self.column.is_(None) if value is None else self.column == cast(literal(value), self.column.type)
+
+
+def order(layer: type[Layer], names: Iterable[str], today: Any) -> tuple[Key, ...]:  # noqa: ANN401 - a date
+    """Return the order that names ask for, each with `-` before it to go down, or `+`.
+
+    Raises
+    ------
+    UnknownValue
+        Where there is no such property.
+    """
+    columns = {**{c.name: c for c in layer.__table__.columns}, **derived(layer, today)}
+    keys = []
+    for name in names:
+        bare = name.lstrip("+-") if name[:1] in "+-" and name[1:2] not in ("+", "-") else name
+        if bare not in filterable(layer):
+            raise UnknownValue("sortby", name, filterable(layer))
+        keys.append(Key(columns[bare], name.startswith("-")))
+    return tuple(keys)
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some features as a comma-separated run of GeoJSON texts, and the token to ask the next page with, if any."""
+
+    features: bytes
+    number: int
+    following: str | None
+
+
+def page(
+    connection: Connection,
+    layer: type[Layer],
+    clause: ColumnElement[bool],
+    *,
+    limit: int,
+    after: str = "",
+    offset: int = 0,
+    keys: Sequence[Key] = (),
+    properties: Iterable[str] | None = None,
+    crs: Crs = CRS84,
+) -> Page:
+    """Return at most `limit` features, from behind the place that the token `after` of the page before names.
+
+    Paging by key costs the same at any depth; an `offset` reads all that it skips.
+
+    Raises
+    ------
+    UnknownValue
+        Where the token is none of this order.
+    """
+    ordered = (*keys, Key(layer.__table__.c.id, descending=False))
+    rows = as_geojson(layer, properties=properties, crs=crs).where(clause, _behind(ordered, after))
+    rows = rows.add_columns(*(cast(key.column, Text).label(f"key_{at}") for at, key in enumerate(ordered)))
+    found = connection.execute(rows.order_by(*(key.order() for key in ordered)).limit(limit + 1).offset(offset)).all()
+    features = ",\n".join(row.feature for row in found[:limit]).encode()
+    following = _token(list(found[limit - 1][2:])) if len(found) > limit else None
+    return Page(features, min(len(found), limit), following)
+
+
+def _behind(keys: Sequence[Key], after: str) -> ColumnElement[bool]:
+    """Select what comes behind a token: equal in the first keys, and behind in the next."""
+    if not after:
+        return true()
+    values = _place(after)
+    if len(values) != len(keys) or not all(isinstance(value, str | None) for value in values) or values[-1] is None:
+        raise _no_token(after)
+    pairs = list(zip(keys, values, strict=True))
+    return or_(
+        *(
+            and_(*(key.at(value) for key, value in pairs[:at]), key.behind(value))
+            for at, (key, value) in enumerate(pairs)
+        )
+    )
+
+
+def _token(values: list[str | None]) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps(values)).decode().rstrip("=")
+
+
+def _place(token: str) -> list[Any]:
+    try:
+        values = orjson.loads(base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True))
+    except (binascii.Error, orjson.JSONDecodeError, ValueError) as error:
+        raise _no_token(token) from error
+    if not isinstance(values, list):
+        raise _no_token(token)
+    return values
+
+
+def _no_token(token: str) -> UnknownValue:
+    return UnknownValue("after", token, ["the link next of the page before"])
+
+
+def counted(connection: Connection, layer: type[Layer], clause: ColumnElement[bool]) -> int | None:
+    """Return how many records a clause selects; None where there are more than are worth counting."""
+    some = select(literal(1)).select_from(layer.__table__).where(clause).limit(MOST_COUNTED + 1).subquery()
+    number = connection.execute(select(func.count()).select_from(some)).scalar_one()
+    return number if number <= MOST_COUNTED else None
