@@ -23,6 +23,12 @@ DOCUMENTS: Mapping[str, str] = {"json": JSON, "html": HTML}
 FEATURES: Mapping[str, str] = {"json": GEOJSON, "html": HTML, "geojson": GEOJSON}
 SCHEMAS: Mapping[str, str] = {"json": SCHEMA, "html": HTML}
 
+
+def told(offered: Mapping[str, str]) -> dict[int | str, dict[str, Any]]:
+    """Return what the documentation says of an answer: its formats."""
+    return {200: {"content": {kind: {} for kind in offered.values()}}}
+
+
 Links = list[dict[str, str]]
 FormatQuery = Annotated[
     str | None,

@@ -22,6 +22,7 @@ from gis_service.api.ogc.answers import (
     link,
     of_layer,
     self_links,
+    told,
 )
 from gis_service.api.pages import render
 from gis_service.crs import CRS84, STORED, offered
@@ -34,7 +35,7 @@ _GREGORIAN = "http://www.opengis.net/def/uom/ISO-8601/0/Gregorian"
 _RELATIONS = "http://www.opengis.net/def/rel/ogc/1.0/"
 
 
-@router.get("/ogc/collections", response_class=Response)
+@router.get("/ogc/collections", response_class=Response, responses=told(DOCUMENTS))
 def list_collections(
     request: Request, connection: ConnectionDep, district: DistrictDep, language: LanguageDep, f: FormatQuery = None
 ) -> Response:
@@ -47,7 +48,7 @@ def list_collections(
     return document(request, {"links": links, "crs": crs, "collections": listed})
 
 
-@router.get("/ogc/collections/{layer}", response_class=Response)
+@router.get("/ogc/collections/{layer}", response_class=Response, responses=told(DOCUMENTS))
 def get_collection(
     request: Request,
     connection: ConnectionDep,

@@ -37,6 +37,7 @@ from gis_service.api.ogc.answers import (
     of_layer,
     self_links,
     tagged,
+    told,
     weak_tag,
 )
 from gis_service.api.ogc.schemas import returnables
@@ -145,7 +146,7 @@ PropertiesDep = Annotated[tuple[str, ...], Depends(properties_of)]
 CrsDep = Annotated[Crs, Depends(crs_of)]
 
 
-@router.get("/ogc/collections/{layer}/items", response_class=Response, responses={200: {"content": {GEOJSON: {}}}})
+@router.get("/ogc/collections/{layer}/items", response_class=Response, responses=told(FEATURES))
 def list_items(
     request: Request,
     connection: ConnectionDep,
@@ -209,9 +210,7 @@ def _page(request: Request, found: Page, matched: int | None, links: list[dict[s
     return tagged(request, (head[:-1], b',"features":[\n', found.features, b"\n]}"), GEOJSON, tag, **headers)
 
 
-@router.get(
-    "/ogc/collections/{layer}/items/{code:path}", response_class=Response, responses={200: {"content": {GEOJSON: {}}}}
-)
+@router.get("/ogc/collections/{layer}/items/{code:path}", response_class=Response, responses=told(FEATURES))
 def get_item(
     request: Request,
     connection: ConnectionDep,

@@ -16,6 +16,7 @@ from gis_service.api.ogc.answers import (
     document,
     link,
     self_links,
+    told,
 )
 from gis_service.api.ogc.conformance import classes
 from gis_service.api.ogc.definition import definition
@@ -32,8 +33,8 @@ _ABOUT = Label(
 _DEFINITION: dict[str, str] = {"json": OPENAPI, "html": HTML}
 
 
-@router.get("/ogc", response_class=Response)
-@router.get("/ogc/", response_class=Response, include_in_schema=False)
+@router.get("/ogc", response_class=Response, responses=told(DOCUMENTS))
+@router.get("/ogc/", response_class=Response, responses=told(DOCUMENTS), include_in_schema=False)
 def landing_page(
     request: Request,
     district: DistrictDep,
@@ -62,7 +63,7 @@ def landing_page(
     return document(request, {"title": title, "description": _ABOUT.in_(language), "links": links})
 
 
-@router.get("/ogc/conformance", response_class=Response)
+@router.get("/ogc/conformance", response_class=Response, responses=told(DOCUMENTS))
 def conformance(
     request: Request,
     language: LanguageDep,  # noqa: ARG001 - accepted everywhere
@@ -75,7 +76,7 @@ def conformance(
     return document(request, {"conformsTo": list(classes()), "links": self_links(request, kind, DOCUMENTS)})
 
 
-@router.get("/ogc/api", response_class=Response)
+@router.get("/ogc/api", response_class=Response, responses=told(_DEFINITION))
 def api_definition(
     request: Request,
     district: DistrictDep,
@@ -92,7 +93,7 @@ def api_definition(
     return document(request, content, OPENAPI)
 
 
-@router.get("/ogc/functions", response_class=Response)
+@router.get("/ogc/functions", response_class=Response, responses=told(DOCUMENTS))
 def functions(
     request: Request,
     language: LanguageDep,

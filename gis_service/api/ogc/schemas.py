@@ -10,7 +10,7 @@ from fastapi.responses import Response
 
 from gis_service.access import User
 from gis_service.api.deps import LanguageDep, LayerDep, UserDep
-from gis_service.api.ogc.answers import HTML, SCHEMA, SCHEMAS, FormatQuery, chosen, document, of_layer
+from gis_service.api.ogc.answers import HTML, SCHEMA, SCHEMAS, FormatQuery, chosen, document, of_layer, told
 from gis_service.api.pages import render
 from gis_service.features import returned
 from gis_service.filters import filterable
@@ -41,7 +41,7 @@ def returnables(layer: type[Layer]) -> tuple[str, ...]:
     return (*returned(layer), "valid_from")
 
 
-@router.get("/ogc/collections/{layer}/schema", response_class=Response)
+@router.get("/ogc/collections/{layer}/schema", response_class=Response, responses=told(SCHEMAS))
 def get_schema(
     request: Request, layer: LayerDep, user: UserDep, language: LanguageDep, f: FormatQuery = None
 ) -> Response:
@@ -58,7 +58,7 @@ def get_schema(
     return _answer(request, layer, language, f, "schema", properties)
 
 
-@router.get("/ogc/collections/{layer}/queryables", response_class=Response)
+@router.get("/ogc/collections/{layer}/queryables", response_class=Response, responses=told(SCHEMAS))
 def get_queryables(request: Request, layer: LayerDep, language: LanguageDep, f: FormatQuery = None) -> Response:
     """Return the properties that `filter` may name, derived ones included; each is a query parameter, too."""
     properties = {name: queryable(name, layer, language) for name in filterable(layer)}
@@ -66,7 +66,7 @@ def get_queryables(request: Request, layer: LayerDep, language: LanguageDep, f: 
     return _answer(request, layer, language, f, "queryables", properties)
 
 
-@router.get("/ogc/collections/{layer}/sortables", response_class=Response)
+@router.get("/ogc/collections/{layer}/sortables", response_class=Response, responses=told(SCHEMAS))
 def get_sortables(request: Request, layer: LayerDep, language: LanguageDep, f: FormatQuery = None) -> Response:
     """Return the properties that `sortby` may name."""
     properties = {name: queryable(name, layer, language) for name in filterable(layer)}
