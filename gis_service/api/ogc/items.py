@@ -233,4 +233,6 @@ def get_item(
     if kind == HTML:
         return pages.item(request, layer, found, links, district, language)
     body = (found.feature[:-1], b', "links": ', orjson.dumps(links), b"}")
-    return tagged(request, body, GEOJSON, "" if as_of else found.etag, Content_Crs=f"<{crs.uri}>")
+    # the tag names what people set; where the feature lies is kept by the database, and may change without it
+    version = {} if as_of else {"ETag": found.etag}
+    return tagged(request, body, GEOJSON, "", Content_Crs=f"<{crs.uri}>", **version)
