@@ -49,6 +49,8 @@ def in_another_process(home: Path, body: str) -> subprocess.Popen[str]:
     """Start Python with `cluster` at hand, in a process group of its own, as a terminal would."""
     program = (
         "import signal, sys, time; from pathlib import Path; import psycopg2\n"
+        # whoever runs the tests in the background has told them to ignore Ctrl-C, and they their children
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from gis_service.database.cluster import Cluster\n"
         f"cluster = Cluster(Path({str(home)!r}))\n" + body
     )
