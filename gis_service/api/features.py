@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 import orjson
@@ -57,12 +57,17 @@ def list_features(
     clause = selection(connection, layer, today, filter=filter, area=area)
     most = min(limit or settings.page_size, settings.page_limit)
     found = page(connection, layer, clause, limit=most, after=after)
+    return one_page(request, found.features, found.following, numberReturned=found.number)
+
+
+def one_page(request: Request, features: bytes, following: int | str | None, **said: Any) -> Response:  # noqa: ANN401 - JSON
+    """Return a page as a FeatureCollection that says this, with a link to the next where `following` is its key."""
     links = [{"rel": "self", "type": GEOJSON, "href": str(request.url)}]
-    if found.following is not None:
-        query = dict(request.query_params) | {"after": found.following}
+    if following:
+        query = dict(request.query_params) | {"after": following}
         links.append({"rel": "next", "type": GEOJSON, "href": f"{request.url.replace(query='')}?{urlencode(query)}"})
-    head = orjson.dumps({"type": "FeatureCollection", "numberReturned": found.number, "links": links})
-    return Response(head[:-1] + b',"features":[' + found.features + b"]}", media_type=GEOJSON)
+    head = orjson.dumps({"type": "FeatureCollection", **said, "links": links})
+    return Response(head[:-1] + b',"features":[' + features + b"]}", media_type=GEOJSON)
 
 
 @router.get(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import date
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
 import orjson
 from fastapi import APIRouter, Depends, Path, Query, Request
@@ -22,7 +21,7 @@ from gis_service.api.deps import (
     SettingsDep,
     UserDep,
 )
-from gis_service.api.features import GEOJSON
+from gis_service.api.features import GEOJSON, one_page
 from gis_service.ledger import Asked, Wanted, daily, page, rates, record, take
 
 router = APIRouter(tags=["hazards"])
@@ -147,13 +146,8 @@ def list_hazards(
     """
     most = min(limit or settings.page_size, settings.page_limit)
     found = page(connection, wanted, today, limit=most, after=after)
-    links = [{"rel": "self", "type": GEOJSON, "href": str(request.url)}]
-    if found.following:
-        query = dict(request.query_params) | {"after": found.following}
-        links.append({"rel": "next", "type": GEOJSON, "href": f"{request.url.replace(query='')}?{urlencode(query)}"})
-    head = {"type": "FeatureCollection", "as_of": today, "numberMatched": found.matched, "numberReturned": found.number}
-    body = orjson.dumps(head | {"links": links})[:-1] + b',"features":[' + found.features + b"]}"
-    return Response(body, media_type=GEOJSON)
+    said = {"as_of": today, "numberMatched": found.matched, "numberReturned": found.number}
+    return one_page(request, found.features, found.following, **said)
 
 
 @router.get("/api/hazards/rates", responses=_example("application/json", _RATES))
