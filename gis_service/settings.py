@@ -72,6 +72,9 @@ class Settings(BaseSettings):
         description="EPSG code of the projected CRS for distances and chainage. By default it follows from where "
         "the areas lie: the 3-degree zone of CGCS2000 in China, UTM elsewhere.",
     )
+    licence: str = Field(
+        "内部资料，仅供工作使用 · For internal use only", description="The terms of use that exported files state."
+    )
     host: str = Field("127.0.0.1", description="Address to serve on.")
     port: int = Field(8000, ge=1, le=65535, description="Port to serve on.")
     anonymous: bool = Field(

@@ -43,6 +43,7 @@ from gis_service.api.headers import Headers
 from gis_service.attachments import Store
 from gis_service.attachments.kinds import NOT_PICTURES
 from gis_service.database import Database
+from gis_service.exports import FORMATS
 from gis_service.sessions import Tries
 from gis_service.settings import Settings
 from gis_service.sign_on import SignOn
@@ -90,7 +91,9 @@ def create_app(database: Database, settings: Settings) -> FastAPI:
     web = files("gis_service") / "web"
     app.mount("/assets/vendor", StaticFiles(directory=str(web / "vendor"), check_dir=False), name="vendor")
     app.mount("/assets", StaticFiles(directory=str(web / "static")), name="assets")
-    as_they_are = (*DEFAULT_EXCLUDED_CONTENT_TYPES, *(kind.media_type for kind in NOT_PICTURES))
+    binary = (found.media_type for found in FORMATS.values() if found.write)
+    packed = (*(kind.media_type for kind in NOT_PICTURES), *binary)
+    as_they_are = (*DEFAULT_EXCLUDED_CONTENT_TYPES, *packed)
     app.add_middleware(GZipMiddleware, minimum_size=1000, exclude_content_types=as_they_are)
     app.add_middleware(Head)
     app.add_middleware(Headers)

@@ -30,7 +30,7 @@ from gis_service.database import Database
 from gis_service.database.opened import opened
 from gis_service.database.upgrade import upgrade
 from gis_service.errors import UnknownValue
-from gis_service.exports import export_file, replacing
+from gis_service.exports import ENCODINGS, FORMATS, Export, export_file, place, replacing
 from gis_service.features import find_layer, selection
 from gis_service.ingest import Summary, import_file, parse_fields
 from gis_service.ingest.sample import load_sample
@@ -87,24 +87,36 @@ def import_(
 @app.command()
 def export(
     layer: Annotated[str, typer.Argument(help="The layer to give out.")],
-    file: Annotated[Path, typer.Argument(help="The file to write: .geojson or .gpkg.")],
+    file: Annotated[Path, typer.Argument(help=f"The file to write: {', '.join(f'.{f}' for f in FORMATS)}.")],
     filter: Filter = "",
     area: Area = "",
     as_of: AsOf = "",
+    crs: Annotated[str, typer.Option(help="EPSG:CODE, GCJ02 or BD09; EPSG:4490 by default.")] = "",
+    lang: Annotated[str, typer.Option(help="Language of headings and words: zh or en.")] = "",
+    encoding: Annotated[str, typer.Option(help="Of a Shapefile: UTF-8, or GBK with Chinese names.")] = "UTF-8",
 ) -> None:
     """Export a layer, or what a filter or an area chooses of it, to a file."""
-    source = find_layer(layer)
+    source, where = find_layer(layer), place(crs)
+    if lang not in ("", "zh", "en"):
+        raise UnknownValue("--lang", lang, ["zh", "en"])
+    if encoding.upper() not in ENCODINGS:
+        raise UnknownValue("--encoding", encoding, ENCODINGS)
     with asked(as_of) as (database, connection, today), _progress() as progress:
         task = progress.add_task(file.name, total=None)
         clause = selection(connection, source, today, filter=filter, area=area)
-        number = export_file(
+        wanted = Export(
             database,
             source,
-            file,
-            where=clause,
-            as_of=today if as_of else None,
+            clause,
+            today if as_of else None,
+            where,
+            "en" if (lang or language()) == "en" else "zh",
+            filter,
+            area,
+            encoding.upper(),
             progress=lambda done: progress.update(task, completed=done),
         )
+        number = export_file(wanted, file)
     err.print(say(f"已写出 {number} 条记录：{file}", f"{number} features written: {file}"))
 
 
