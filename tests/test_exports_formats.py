@@ -411,3 +411,14 @@ def test_gdal_on_its_own_finds_every_record(district: Database, tmp_path: Path) 
         number = export_file(Export(district, layer), path)
         said = subprocess.run(["ogrinfo", "-ro", "-so", "-al", path], capture_output=True, text=True, check=True).stdout
         assert f"Feature Count: {number}" in said
+
+
+def test_a_workbook_goes_on_on_another_sheet_where_one_is_full(
+    district: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gis_service.exports.excel._MOST_ROWS", 31)
+    number = export_file(Export(district, registry()["bridges"]), tmp_path / "a.xlsx")
+    book = openpyxl.load_workbook(tmp_path / "a.xlsx")
+    sheets = [sheet for sheet in book if sheet.title.startswith("记录")]
+    assert [sheet.max_row for sheet in sheets] == [31, 31, number - 60 + 1]
+    assert len({sheet.cell(1, 1).value for sheet in sheets}) == 1

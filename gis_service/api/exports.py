@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterator
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from anyio import CancelScope, create_task_group, fail_after
+from anyio import CancelScope, create_task_group, fail_after, sleep
 from anyio.to_thread import run_sync
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import Response, StreamingResponse
@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 STALLED_SECONDS = 60.0
 """A reader that takes nothing for so long is given up: it holds a connection of the database."""
 
+_AGAIN_SECONDS = 0.1
 _NOTES = "\n".join(f"- `{f.suffix}` {f.title.en}: {f.note.en} ({f.title.zh}：{f.note.zh})" for f in FORMATS.values())
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"description": "The file.", "content": {found.media_type: {} for found in FORMATS.values()}}
@@ -83,7 +84,9 @@ class Stream(StreamingResponse):
         async def watch() -> None:
             while (await receive())["type"] != "http.disconnect":
                 pass
-            await run_sync(self._brake.pull)
+            while True:  # between two statements there is nothing to cancel
+                await run_sync(self._brake.pull)
+                await sleep(_AGAIN_SECONDS)
 
         failed: GisError | None = None
         async with create_task_group() as group:

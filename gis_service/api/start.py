@@ -19,6 +19,7 @@ from gis_service.api.deps import (
 )
 from gis_service.api.layers import describe
 from gis_service.api.pages import render
+from gis_service.exports import FORMATS
 from gis_service.features import counts, listed
 from gis_service.features import names as feature_names
 from gis_service.statistics import Question, figures, statistics
@@ -69,6 +70,7 @@ def start(
             for name, layer in lines
         ],
         "areas": feature_names(connection, with_role(Role.AREAS), 500),
+        "formats": list(FORMATS.values()),
         "may_record": user.may_create(ledger()),
     }
     return render(request, "start.html", context)
@@ -100,6 +102,7 @@ def statistics_page(
         "filter": filter,
         "area": area,
         "areas": feature_names(connection, with_role(Role.AREAS), 500),
+        "formats": list(FORMATS.values()),
         "result": statistics(connection, question, today),
     }
     return render(request, "statistics.html", context)

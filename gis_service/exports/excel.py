@@ -43,18 +43,23 @@ def _heading(column: Column, label: str, *, twice: bool) -> str:
 
 
 def _write(source: Source, path: Path) -> None:
-    book = Workbook(write_only=True)
+    with path.open("wb") as file:
+        book = Workbook(write_only=True)
+        try:
+            _fill(book, source)
+        finally:
+            book.save(file)  # what broke off, too: only so openpyxl ends its sheets and removes its own files
+
+
+def _fill(book: Workbook, source: Source) -> None:
     names = column_headings(source)
     head = [*names, *place_headings(source)]
-    sheet: Any = None
-    row_number = _MOST_ROWS
+    sheet, row_number = _sheet(book, _RECORDS, source.language, head), 1
     for cells in _records(source):
         if row_number == _MOST_ROWS:
             sheet, row_number = _sheet(book, _RECORDS, source.language, head), 1
         sheet.append([_cell(sheet, value) for value in cells])
         row_number += 1
-    if sheet is None:
-        _sheet(book, _RECORDS, source.language, head)
     first, *rows = dictionary(source, names, source.language)
     fields = _sheet(book, _FIELDS, source.language, first)
     for row in rows:
@@ -62,7 +67,6 @@ def _write(source: Source, path: Path) -> None:
     about = _sheet(book, _ABOUT, source.language, ())
     for line in lines(source, source.language):
         about.append([_cell(about, value) for value in line])
-    book.save(path)
 
 
 def _sheet(book: Workbook, title: Label, language: Language, head: Sequence[str]) -> Any:  # noqa: ANN401 - of openpyxl

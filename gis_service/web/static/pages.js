@@ -30,6 +30,16 @@ document.addEventListener("DOMContentLoaded", () => {
   if (menu) menu.scrollLeft = open.offsetLeft - menu.offsetLeft - (menu.clientWidth - open.offsetWidth) / 2;
   if (matchMedia("(max-width: 640px)").matches) for (const fold of document.querySelectorAll("details.filters")) fold.open = false;
   for (const button of document.querySelectorAll("button.print")) button.addEventListener("click", () => print());
+  const menus = [...document.querySelectorAll("details.download")];
+  const shut = (but) => menus.forEach((menu) => { if (menu !== but) menu.open = false; });
+  for (const menu of menus) menu.querySelector("ul").style.position = "fixed"; // over the page: a table would cut it off
+  for (const menu of menus) menu.addEventListener("toggle", () => { if (menu.open) { shut(menu); lay(menu); } });
+  document.addEventListener("click", (event) => shut(event.target.closest("details.download")));
+  document.addEventListener("keydown", (event) => {
+    const menu = event.key === "Escape" && menus.find((one) => one.open);
+    if (menu) { menu.open = false; menu.querySelector("summary").focus(); }
+  });
+  for (const moved of ["scroll", "resize"]) addEventListener(moved, () => menus.filter((menu) => menu.open).forEach(lay), true);
   for (const form of document.querySelectorAll("form.query")) {
     form.addEventListener("formdata", ({ formData }) => {
       joinTicked(form, formData);
@@ -38,6 +48,15 @@ document.addEventListener("DOMContentLoaded", () => {
     });
   }
 });
+
+/** Lay an open menu by its word, below where there is room. */
+function lay(menu) {
+  const list = menu.querySelector("ul"), edge = 8;
+  const word = menu.querySelector("summary").getBoundingClientRect(), { width, height } = list.getBoundingClientRect();
+  const below = word.bottom + 4;
+  list.style.left = `${Math.max(edge, Math.min(word.left, innerWidth - width - edge))}px`;
+  list.style.top = `${Math.max(edge, below + height <= innerHeight - edge ? below : Math.min(word.top - height - 4, innerHeight - height - edge))}px`;
+}
 
 /** Send ticked boxes as one comma-separated parameter, and nothing where all are ticked. */
 function joinTicked(form, formData) {
