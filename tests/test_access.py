@@ -15,6 +15,7 @@ import pytest
 import shapely
 import sqlalchemy as sa
 from conftest import copied
+from contents import content
 from people import bearing, signed_in
 from serving import serving
 
@@ -23,6 +24,7 @@ from gis_service.database import Database
 from gis_service.database.cluster import Cluster
 from gis_service.duties import RoleName
 from gis_service.errors import Forbidden
+from gis_service.exports import FORMATS
 from gis_service.settings import Settings
 from layers import Layer, Ledger, Role, Subjected, own_columns, registry, with_role
 from maps import registry as map_registry
@@ -122,6 +124,7 @@ FILLED = {
     "layer": list(registry()),
     "code": None,  # by the layer; hers and the others'
     "name": list(map_registry()),
+    "format": list(FORMATS),
     "id": [str(number) for number in range(1, 2 * len(RECORDED) + 1)],
 }
 
@@ -160,9 +163,9 @@ _VOLATILE = re.compile(rb"\d{4}-\d\d-\d\d[T ][\d:.]+(?:Z|[+-][\d:]+)?|nonce=\"[^
 
 
 def _asked(client: httpx.Client, address: str) -> tuple[int, bytes]:
-    """Ask, and return the answer without moments and nonces."""
+    """Ask, and return what the answer holds, without moments and nonces."""
     answer = client.get(address)
-    return answer.status_code, _VOLATILE.sub(b"", answer.content)
+    return answer.status_code, _VOLATILE.sub(b"", content(answer))
 
 
 @pytest.mark.parametrize(
@@ -197,6 +200,8 @@ def test_who_is_narrowed_to_nothing_sees_everything_and_so_the_comparison_can_fa
         assert f"/ogc/collections/{layer.__tablename__}/items/{_code(layer, OTHERS)}" in told
         for part in ("history", "attachments"):
             assert f"/api/layers/{layer.__tablename__}/features/{_code(layer, OTHERS)}/{part}" in told
+        for suffix in FORMATS.keys() - {"json"}:  # which holds no record
+            assert f"/api/exports/{layer.__tablename__}.{suffix}" in told
 
 
 def test_no_table_goes_without_a_policy_and_none_without_a_history(sample_district: Database) -> None:
