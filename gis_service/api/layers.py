@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from gis_service.api.deps import ConnectionDep, LanguageDep
+from gis_service.exports import FORMATS
 from gis_service.features import counts
 from gis_service.filters import filterable
 from gis_service.statistics import groupable
@@ -67,6 +68,7 @@ def describe(layer: type[Layer], language: Language) -> dict[str, Any]:
             "features": f"/api/layers/{name}/features",
             "statistics": f"/api/statistics/{name}",
             "geojson": f"/api/exports/{name}.geojson",
+            "exports": {suffix: f"/api/exports/{name}.{suffix}" for suffix in FORMATS},
         },
     }
 
