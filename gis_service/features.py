@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import (
     ColumnElement,
@@ -115,33 +115,39 @@ def returned(layer: type[Layer]) -> tuple[str, ...]:
     return (*layer.fields(), "extra", "version", "updated_at")
 
 
+class Coordinates(Protocol):
+    """What GeoJSON is written in: a CRS, or a place of an export."""
+
+    @property
+    def decimals(self) -> int:
+        """Digits behind the point."""
+
+    def given(self, geom: ColumnElement[Any], /) -> ColumnElement[Any]:
+        """Return a stored geometry as GeoJSON bears it, labelled 4326, or PostGIS would write a `crs`."""
+
+
 def as_geojson(
     layer: type[Layer],
     *extra: ColumnElement[Any],
     beside: Subquery | None = None,
     properties: Iterable[str] | None = None,
-    crs: Crs = CRS84,
-    shape: ColumnElement[Any] | None = None,
-    decimals: int | None = None,
+    crs: Coordinates = CRS84,
 ) -> Select[tuple[int, str]]:
     """Return a SELECT of `id` and `feature`, the GeoJSON text of each row in `crs`, with these columns as properties.
 
-    `extra` are further properties, from the layer's table or from the rows of the same `id` `beside` it. `shape` is the
-    geometry to write instead of the stored one, in whatever CRS.
+    `extra` are further properties, from the layer's table or from the rows of the same `id` `beside` it.
 
     ST_AsGeoJSON of a record is the fastest JSON that PostgreSQL writes. It knows no id before PostGIS 3.5, so the id is
     put in behind the type.
     """
     table = layer.__table__
     # no Geometry to SQLAlchemy, which would have it written as EWKB
-    given = crs.given(table.c.geom) if shape is None else func.ST_SetSRID(shape, literal_column("4326"))
-    geom = type_coerce(given, NullType()).label("geom")
+    shape = type_coerce(crs.given(table.c.geom), NullType()).label("geom")
     names = returned(layer) if properties is None else properties
     row = table if beside is None else table.join(beside, beside.c.id == table.c.id)
     own = (table,) if beside is None else (table, beside)
-    record = select(*(_written(table.c[name]) for name in names), *extra, geom).correlate(*own).lateral("record")
-    digits = crs.decimals if decimals is None else decimals
-    written: ColumnElement[str] = literal_column(f"substr(ST_AsGeoJSON(record, 'geom', {digits}), 19)", Text)
+    record = select(*(_written(table.c[name]) for name in names), *extra, shape).correlate(*own).lateral("record")
+    written: ColumnElement[str] = literal_column(f"substr(ST_AsGeoJSON(record, 'geom', {crs.decimals}), 19)", Text)
     if not layer.placed:
         # RFC 7946 writes no place as null, PostGIS before 3.5 as an object
         without = func.regexp_replace(written, r'"geometry": \{"type": null\}', '"geometry": null')

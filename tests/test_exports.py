@@ -234,7 +234,7 @@ def queries(database: Database) -> int:
         return int(connection.exec_driver_sql(query).scalar_one())
 
 
-def within_seconds(condition: Callable[[], bool], seconds: float = 10) -> bool:
+def within_seconds(condition: Callable[[], bool], seconds: float = 60) -> bool:
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -9,7 +9,6 @@ from typing import Any
 
 import orjson
 import shapely
-from sqlalchemy import literal_column
 
 from gis_service.exports.about import about, fields
 from gis_service.exports.columns import binary, headings
@@ -24,16 +23,14 @@ _GEOMETRY = b'"geometry": '
 
 def features(source: Source) -> Generator[bytes]:
     """Stream the features as GeoJSON texts, each on a line of its own."""
+    text = as_geojson(source.layer, crs=source.place)
     if source.place.shift is None:
-        shape = None if source.place.is_stored else source.place.shape(source.layer)
-        text = as_geojson(source.layer, shape=shape, decimals=source.place.decimals)
         query = source.chosen(text).with_only_columns(text.selected_columns.feature, maintain_column_froms=True)
         with closing(copied(source.connection, query, JSON)) as chunks:
             for chunk in chunks:
                 source.gone(chunk.count(b"\n"))
                 yield chunk
         return
-    text = as_geojson(source.layer, shape=literal_column("NULL::geometry"))
     for part in source.rows(source.chosen(text).add_columns(binary(source.layer, source.place))):
         shapes = shapely.to_geojson(source.place.shifted([row[-1] for row in part]))
         yield b"".join(_with(row.feature.encode(), shape) for row, shape in zip(part, shapes, strict=True))

@@ -17,7 +17,8 @@ from geoalchemy2 import Geometry
 from numpy.typing import NDArray
 from pyproj import CRS
 from pyproj.exceptions import CRSError
-from sqlalchemy import ColumnElement, literal_column
+from sqlalchemy import ColumnElement, func, literal_column
+from sqlalchemy.types import NullType
 
 from gis_service import offsets
 from gis_service.errors import UnknownValue
@@ -70,9 +71,18 @@ class Place:
 
     def shape(self, layer: type[Layer]) -> ColumnElement[Any]:
         """Return the SQL of a feature's geometry: projected, where it is not shifted later."""
-        stored = f"ST_SetSRID({layer.__tablename__}.geom, {_WGS84})"
-        sql = stored if self.shift or self.is_stored else f"ST_Transform({stored}, {self.srid})"
-        return literal_column(sql, Geometry(srid=self.srid))
+        return self._moved(literal_column(f"{layer.__tablename__}.geom"))
+
+    def given(self, geom: ColumnElement[Any]) -> ColumnElement[Any]:
+        """Return a stored geometry as GeoJSON bears it, without a label of its CRS; none, where it is shifted later."""
+        moved = literal_column("NULL::geometry") if self.shift else self._moved(geom)
+        return func.ST_SetSRID(moved, _WGS84, type_=Geometry)
+
+    def _moved(self, geom: ColumnElement[Any]) -> ColumnElement[Any]:
+        stored = func.ST_SetSRID(geom, literal_column(str(_WGS84)), type_=NullType)
+        if self.shift or self.is_stored:
+            return stored
+        return func.ST_Transform(stored, literal_column(str(self.srid)), type_=NullType)
 
     def shifted(self, wkb: Sequence[bytes | None]) -> NDArray[np.object_]:
         """Return geometries of the database where the file wants them, None where there is none."""
