@@ -7,12 +7,18 @@ from sqlalchemy import ColumnElement, Connection, Subquery, func, literal, liter
 from gis_service.errors import UnknownValue
 from layers import STORED_SRID, Layer
 
-MOST_ZOOM = 22
+MOST_ZOOM = 24
+"""The last of the scales that WebMercatorQuad has."""
 _EXTENT, _BUFFER = 4096, 64
 _WORLD = 40_075_016.69
 """Width of the web Mercator world in its metres."""
 _MOST_FEATURES = 10_000
 """A tile holds no more than this, so that none grows without bound; tiles of larger scale show the rest."""
+
+
+def properties(layer: type[Layer]) -> tuple[str, ...]:
+    """Return the names of the properties that features bear in a tile."""
+    return tuple(dict.fromkeys(("code", "name", layer.symbol.field)))
 
 
 def tile(
@@ -44,7 +50,7 @@ def tile(
     box = func.ST_Transform(func.ST_Expand(square, _buffer_metres(z)), STORED_SRID)
     shape = func.ST_AsMVTGeom(func.ST_Transform(table.c.geom, 3857), square, _EXTENT, _BUFFER, literal(value=True))
     rows = (
-        select(table.c.code, table.c.name, table.c[layer.symbol.field], *extra, shape.label("shape"))
+        select(*(table.c[name] for name in properties(layer)), *extra, shape.label("shape"))
         .select_from(table if beside is None else table.join(beside, beside.c.id == table.c.id))
         .where(table.c.geom.op("&&")(box), clause)
         .order_by(table.c.id)

@@ -115,16 +115,14 @@ def alone(cluster: Cluster, upgraded_template: str, home: Path) -> Iterator[Data
         yield database
 
 
-def _tiles() -> Iterator[str]:
-    """Yield tiles on which both sub-districts lie."""
-    yield from ("0/0/0", "7/106/54", "8/212/108")
-
-
 FILLED = {
     "layer": list(registry()),
     "code": None,  # by the layer; hers and the others'
     "name": list(map_registry()),
     "format": list(FORMATS),
+    "tile": ["0/0/0", "7/106/54", "8/212/108"],  # both sub-districts lie on these
+    "row_first": ["0/0/0", "7/54/106", "8/108/212"],
+    "scheme": ["WebMercatorQuad"],
     "id": [str(number) for number in range(1, 2 * len(RECORDED) + 1)],
 }
 
@@ -134,9 +132,9 @@ def _addresses(method: str) -> Iterator[str]:
     for path, methods in _routes():
         if method not in methods:
             continue
-        filled = path.replace("{z}/{x}/{y}", "{tile}").replace(":path}", "}")
+        filled = path.replace("{z}/{x}/{y}", "{tile}").replace("{z}/{row}/{col}", "{row_first}").replace(":path}", "}")
         names = re.findall(r"{(\w+)}", filled)
-        choices = [list(_tiles()) if name == "tile" else FILLED[name] or ["hers", "others"] for name in names]
+        choices = [FILLED[name] or ["hers", "others"] for name in names]
         for chosen in product(*choices):
             values = dict(zip(names, chosen, strict=True))
             layer = registry()[values.get("layer", "hazards")]

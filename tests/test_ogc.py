@@ -121,7 +121,7 @@ def test_the_api_definition_says_what_clients_look_for(service: httpx.Client) ->
         assert all((p["in"], p["style"], p["explode"]) == ("query", "form", False) for p in given)
     assert set(definition["components"]["securitySchemes"]) == {"token", "session"}
     assert all(
-        path.startswith(("/collections", "/api", "/conformance", "/functions"))
+        path.startswith(("/collections", "/api", "/conformance", "/functions", "/tileMatrixSets"))
         for path in definition["paths"]
         if path != "/"
     )
@@ -138,17 +138,28 @@ def test_every_path_of_the_definition_answers_as_it_says(service: httpx.Client) 
     definition = _get(service, "/ogc/api")
     server = definition["servers"][0]["url"]
     for path, operations in definition["paths"].items():
-        code = _get(service, f"/ogc{path.rpartition('/')[0]}", limit="1")["features"][0]["id"] if "{" in path else ""
         for kind in operations["get"]["responses"]["200"]["content"]:
-            f = "html" if kind == HTML else "json"
-            answer = service.get(
-                server + path.replace("{featureId}", quote(code, safe="")).rstrip("/"), params={"f": f}
-            )
+            answer = service.get(server + _filled(service, path).rstrip("/"), params={"f": _FORMATS.get(kind, "json")})
             assert (answer.status_code, answer.headers["content-type"].removesuffix("; charset=utf-8")) == (
                 200,
                 kind,
             ), path
         assert {"200", "304", "400", "401", "404"} <= set(operations["get"]["responses"])
+
+
+_FORMATS = {
+    HTML: "html",
+    "application/vnd.mapbox-vector-tile": "mvt",
+    "application/vnd.mapbox.tile+json": "tilejson",
+}
+
+
+def _filled(service: httpx.Client, path: str) -> str:
+    """Return a path of the definition with something that is there for what it leaves open."""
+    if path.endswith("/{featureId}"):
+        listed = _get(service, f"/ogc{path.rpartition('/')[0]}", limit="1")
+        path = path.replace("{featureId}", quote(listed["features"][0]["id"], safe=""))
+    return path.format(scheme="WebMercatorQuad", tileMatrix="8", tileRow="108", tileCol="212")
 
 
 def test_the_conformance_declaration_names_what_qgis_needs(service: httpx.Client) -> None:

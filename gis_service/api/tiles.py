@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from gis_service.api.deps import AreaQuery, AsOfDep, ConnectionDep, FilterQuery, LanguageDep, LayerDep
+from gis_service.api.ogc.answers import MVT, told, vector_tile
 from gis_service.features import selection
 from gis_service.risk import model, scored, shown
 from gis_service.tiles import tile
 
 router = APIRouter(tags=["tiles"])
 
-MVT = "application/vnd.mapbox-vector-tile"
 
-
-@router.get("/api/tiles/{layer}/{z}/{x}/{y}.mvt", response_class=Response, responses={200: {"content": {MVT: {}}}})
+@router.get("/api/tiles/{layer}/{z}/{x}/{y}.mvt", response_class=Response, responses=told({"mvt": MVT}))
 def get_tile(
+    request: Request,
     connection: ConnectionDep,
     layer: LayerDep,
     z: int,
@@ -30,11 +30,14 @@ def get_tile(
     area: AreaQuery = "",
     risk: Annotated[bool, Query(description="With score, level and completeness of the risk.")] = False,
 ) -> Response:
-    """Return one vector tile (WebMercatorQuad) with code, name and the symbol's field of each feature."""
+    """Return one vector tile (WebMercatorQuad) with code, name and the symbol's field of each feature.
+
+    Where nothing is in it, the status is 204.
+    """
     clause = selection(connection, layer, today, filter=filter, area=area)
     if risk:
         result = scored(layer, model(connection, today)).subquery("scored")
         content = tile(connection, layer, clause, (z, x, y), *shown(result), beside=result)
     else:
         content = tile(connection, layer, clause, (z, x, y))
-    return Response(content, media_type=MVT)
+    return vector_tile(request, content)

@@ -17,6 +17,7 @@ from layers import Layer
 
 JSON, HTML = "application/json", "text/html"
 GEOJSON, SCHEMA = "application/geo+json", "application/schema+json"
+MVT, TILEJSON = "application/vnd.mapbox-vector-tile", "application/vnd.mapbox.tile+json"
 OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
 DOCUMENTS: Mapping[str, str] = {"json": JSON, "html": HTML}
 """The formats of what is no feature, by the value of `f`; the first where nothing is asked for."""
@@ -113,7 +114,7 @@ def weak_tag(*parts: bytes) -> str:
 
 
 def tagged(request: Request, body: bytes | Sequence[bytes], kind: str, tag: str, **headers: str) -> Response:
-    """Return an answer with its tag; 304 and no body where the client has it already."""
+    """Return an answer with its tag; 304 and no body where the client has it already, 204 where there is none."""
     signed_in = getattr(request.state, "signed_in", False)
     known = {"ETag": tag, "Cache-Control": HERS_TO_KEEP if signed_in else "no-cache"} if tag else {}
     said = {
@@ -124,4 +125,10 @@ def tagged(request: Request, body: bytes | Sequence[bytes], kind: str, tag: str,
     had = [one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")]
     if tag and ("*" in had or tag.removeprefix("W/") in had):
         return Response(status_code=304, headers=said)
-    return Response(body if isinstance(body, bytes) else b"".join(body), media_type=kind, headers=said)
+    content = body if isinstance(body, bytes) else b"".join(body)
+    return Response(content, media_type=kind, headers=said) if content else Response(status_code=204, headers=said)
+
+
+def vector_tile(request: Request, content: bytes) -> Response:
+    """Return a vector tile, or that nothing of it is new, or that nothing is in it."""
+    return tagged(request, content, MVT, weak_tag(content))

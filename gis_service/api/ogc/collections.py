@@ -100,5 +100,6 @@ def _links(request: Request, layer: type[Layer]) -> Links:
             link(f"{_RELATIONS}{name}", f"{here}/{name}", SCHEMA, f"{layer.title.zh} {name}")
             for name in ("queryables", "schema", "sortables")
         ),
+        link(f"{_RELATIONS}tilesets-vector", f"{here}/tiles", "application/json"),
         link("root", address(request), "application/json"),
     ]

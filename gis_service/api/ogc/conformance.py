@@ -32,6 +32,8 @@ _CLASSES = {
         ("schemas", "advanced-property-roles", "references", "returnables-and-receivables", "queryables", "sortables"),
     ),
     "ogcapi-features-8/1.0": ("sortables", "sorting", "features-sorting"),
+    "ogcapi-tiles-1/1.0": ("core", "tileset", "tilesets-list", "geodata-tilesets", "mvt", "oas30"),
+    "tms/2.0": ("tilematrixset", "json-tilematrixset", "tilesetmetadata", "json-tilesetmetadata"),
 }
 
 

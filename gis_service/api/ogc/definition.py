@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
-from gis_service.api.ogc.answers import GEOJSON, HTML, JSON, OPENAPI, SCHEMA
+from gis_service.api.ogc.answers import GEOJSON, HTML, JSON, MVT, OPENAPI, SCHEMA, TILEJSON
 from gis_service.api.ogc.schemas import queryable
 from gis_service.filters import filterable
 from gis_service.settings import Settings
@@ -94,13 +94,16 @@ _ERRORS = {
     "503": "The database is away or busy.",
 }
 _STRING = {"type": "string"}
+_COUNTED = {"type": "integer", "minimum": 0}
+_SELECTING = ["bbox", "bbox-crs", "datetime", "filter", "filter-lang", "filter-crs", "as_of"]
+"""The parameters that choose features, beside their properties."""
 
 
 def definition(root: str, title: str, settings: Settings, crs: Sequence[str], language: Language) -> dict[str, Any]:
     """Return the API definition; `root` is the address that all paths are below."""
     return {
         "openapi": "3.0.3",
-        "info": {"title": title, "version": version("gis-service"), "description": "OGC API Features."},
+        "info": {"title": title, "version": version("gis-service"), "description": "OGC API Features and Tiles."},
         "servers": [{"url": root}],
         "security": [{}, {"token": []}, {"session": []}],
         "paths": _common() | {path: item for layer in registry().values() for path, item in _of(layer, language)},
@@ -148,8 +151,20 @@ def _parameters(settings: Settings, crs: Sequence[str]) -> dict[str, Any]:
         "f": _query("f", _STRING | {"enum": ["json", "html"]}, "Format; by default what Accept asks for."),
         "f-items": _query("f", _STRING | {"enum": ["json", "geojson", "html"]}, "Format; by default by Accept."),
         "lang": _query("lang", _STRING | {"enum": ["zh", "en"]}, "Language of titles and errors."),
-        "featureId": {"name": "featureId", "in": "path", "required": True, "schema": _STRING},
+        "f-tileset": _query("f", _STRING | {"enum": ["json", "tilejson", "html"]}, "Format; by default by Accept."),
+        "f-tile": _query("f", _STRING | {"enum": ["mvt"]}, "Format: Mapbox Vector Tile."),
+        "featureId": _part("featureId", _STRING),
+        "scheme": _part("scheme", _STRING | {"enum": ["WebMercatorQuad"]}),
+        "tileMatrix": _part("tileMatrix", _STRING, "Scale: its number in the tile matrix set.", "12"),
+        "tileRow": _part("tileRow", _COUNTED, "Row, counted from the north.", 1741),
+        "tileCol": _part("tileCol", _COUNTED, "Column, counted from the west.", 3406),
     }
+
+
+def _part(name: str, schema: Mapping[str, Any], description: str = "", example: object = None) -> dict[str, Any]:
+    """Return a parameter in the path."""
+    said = {"description": description, "example": example} if description else {}
+    return {"name": name, "in": "path", "required": True, "schema": dict(schema), **said}
 
 
 def _query(name: str, schema: Mapping[str, Any], description: str = "") -> dict[str, Any]:
@@ -182,6 +197,10 @@ def _common() -> dict[str, Any]:
         "/api": _get("This document", "api", {OPENAPI: {"schema": {"type": "object"}}, **page}, ["f"]),
         "/functions": _get("Functions of filters", "functions", {JSON: {"schema": {"type": "object"}}, **page}, ["f"]),
         "/collections": _get("Collections", "collections", {JSON: _json("collections"), **page}, ["f", "as_of"]),
+        "/tileMatrixSets": _get("Tile matrix sets", "schemes", {JSON: {"schema": {"type": "object"}}, **page}, ["f"]),
+        "/tileMatrixSets/{scheme}": _get(
+            "Tile matrix set", "scheme", {JSON: {"schema": {"type": "object"}}, **page}, ["scheme", "f"]
+        ),
     }
 
 
@@ -193,27 +212,29 @@ def _of(layer: type[Layer], language: Language) -> Iterable[tuple[str, dict[str,
     for part in ("schema", "queryables", "sortables"):
         content = {SCHEMA: {"schema": {"type": "object"}}, **page}
         yield f"{root}/{part}", _get(f"{title}: {part}", f"{name}.{part}", content, ["f"])
-    asked = [
-        "limit",
-        "offset",
-        "after",
-        "bbox",
-        "bbox-crs",
-        "datetime",
-        "crs",
-        "filter",
-        "filter-lang",
-        "filter-crs",
-        "as_of",
-    ]
     own = [_own(key, layer, language) for key in filterable(layer)]
     content = {GEOJSON: _json("featureCollectionGeoJSON"), **page}
     told = ("Content-Crs", "OGC-NumberReturned", "OGC-NumberMatched", "Link")
-    every = [*asked, "sortby", "properties", "f-items", *own]
+    every = ["limit", "offset", "after", *_SELECTING, "crs", "sortby", "properties", "f-items", *own]
     yield f"{root}/items", _get(f"{title}: features", f"{name}.items", content, every, headers=told)
     content = {GEOJSON: _json("featureGeoJSON"), **page}
     one = ["featureId", "crs", "properties", "f-items", "as_of"]
     yield f"{root}/items/{{featureId}}", _get(f"{title}: a feature", f"{name}.item", content, one, headers=told[:1])
+    yield from _tiles(f"{root}/tiles", name, title, [*_SELECTING, *own])
+
+
+def _tiles(root: str, name: str, title: str, selecting: list[Any]) -> Iterable[tuple[str, dict[str, Any]]]:
+    """Yield the paths of a collection's tiles; the ends of their ids are the standard's (OGC 20-057, 14)."""
+    of, known, page = f"{name}.collection.vector", {"schema": {"type": "object"}}, {HTML: {"schema": _STRING}}
+    yield root, _get(f"{title}: tilesets", f"{of}.getTileSetsList", {JSON: known, **page}, ["f"])
+    content = {JSON: known, TILEJSON: known, **page}
+    told = _get(f"{title}: tileset", f"{of}.getTileSet", content, ["f-tileset", *selecting])
+    yield f"{root}/WebMercatorQuad", told
+    place = ["tileMatrix", "tileRow", "tileCol"]
+    content = {MVT: {"schema": _STRING | {"format": "binary"}}}
+    told = _get(f"{title}: a tile", f"{of}.getTile", content, [*place, "f-tile", *selecting])
+    told["get"]["responses"]["204"] = {"description": "Nothing is in the tile."}
+    yield f"{root}/WebMercatorQuad/{{tileMatrix}}/{{tileRow}}/{{tileCol}}", told
 
 
 def _own(name: str, layer: type[Layer], language: Language) -> dict[str, Any]:

@@ -58,6 +58,7 @@ def landing_page(
         link("http://www.opengis.net/def/rel/ogc/1.0/conformance", address(request, "conformance"), kind),
         link("http://www.opengis.net/def/rel/ogc/1.0/data", data, kind),
         link("http://www.opengis.net/def/rel/ogc/1.0/functions", address(request, "functions"), kind),
+        link("http://www.opengis.net/def/rel/ogc/1.0/tiling-schemes", address(request, "tileMatrixSets"), kind),
     ]
     title = district.name.in_(language)
     return document(request, {"title": title, "description": _ABOUT.in_(language), "links": links})

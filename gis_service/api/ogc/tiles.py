@@ -1,0 +1,261 @@
+"""OGC API Tiles: vector tiles of each collection in WebMercatorQuad, the scheme of web maps, with TileJSON."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Depends, Path, Request
+from fastapi.responses import Response
+
+from gis_service.api.deps import ConnectionDep, LanguageDep, LayerDep, known_parameters
+from gis_service.api.ogc.answers import (
+    DOCUMENTS,
+    HTML,
+    JSON,
+    MVT,
+    TILEJSON,
+    FormatQuery,
+    Links,
+    address,
+    chosen,
+    document,
+    link,
+    of_layer,
+    self_links,
+    told,
+    vector_tile,
+)
+from gis_service.api.ogc.items import AskedDep
+from gis_service.api.ogc.schemas import queryable
+from gis_service.api.pages import render
+from gis_service.crs import CRS84
+from gis_service.errors import UnknownName
+from gis_service.extents import Extent, extent
+from gis_service.tiles import MOST_ZOOM, properties, tile
+from layers import Label, Language, Layer
+
+router = APIRouter(tags=["ogc"])
+
+SCHEME = "WebMercatorQuad"
+MOST_DETAILED = 18
+"""From here on a tile's grid is finer than anybody measures (4 cm): programs enlarge it instead of asking further."""
+
+_WELL_KNOWN = f"http://www.opengis.net/def/tilematrixset/OGC/1.0/{SCHEME}"
+_WEB_MERCATOR = "http://www.opengis.net/def/crs/EPSG/0/3857"
+_REL = "http://www.opengis.net/def/rel/ogc/1.0/"
+_RADIUS, _PIXELS, _PIXEL = 6_378_137.0, 256, 0.00028
+"""Metres of the sphere; pixels of a tile; metres of a pixel on the standard's screen (OGC 17-083r4, 6.1.1)."""
+_TILE, _SCHEME = Label("瓦片", "tile"), Label("瓦片方案", "tile matrix set")
+_TILESET = {"json": JSON, "tilejson": TILEJSON, "html": HTML}
+_DIMENSIONS = {"Point": 0, "MultiLineString": 1, "MultiPolygon": 2}
+
+
+def scheme_of(scheme: Annotated[str, Path(description="Tile matrix set.", examples=[SCHEME])]) -> str:
+    """Refuse every scheme but the one that there is."""
+    if scheme != SCHEME:
+        raise UnknownName(_SCHEME, scheme, [SCHEME])
+    return scheme
+
+
+def place_of(z: int, row: int, col: int) -> tuple[int, int, int]:
+    """Return a tile as z, x, y; OGC writes matrix, row, column."""
+    if not (0 <= z <= MOST_ZOOM and 0 <= row < 2**z and 0 <= col < 2**z):
+        raise UnknownName(_TILE, f"{z}/{row}/{col}", [f"0–{MOST_ZOOM}/0–2^z-1/0–2^z-1"])
+    return z, col, row
+
+
+SchemeDep = Annotated[str, Depends(scheme_of)]
+_plain = [Depends(known_parameters)]
+
+
+@router.get("/ogc/tileMatrixSets", response_class=Response, responses=told(DOCUMENTS), dependencies=_plain)
+def list_schemes(request: Request, language: LanguageDep, f: FormatQuery = None) -> Response:
+    """List the tile matrix sets that tiles are offered in."""
+    kind, here = chosen(request, f, DOCUMENTS), address(request, "tileMatrixSets", SCHEME)
+    title = _scheme_title(language)
+    one = {"id": SCHEME, "title": title, "uri": _WELL_KNOWN, "crs": _WEB_MERCATOR, "links": [link("self", here, JSON)]}
+    if kind == HTML:
+        return render(request, "ogc_schemes.html", {"schemes": [one]})
+    return document(request, {"tileMatrixSets": [one], "links": self_links(request, kind, DOCUMENTS)})
+
+
+@router.get(
+    "/ogc/tileMatrixSets/{scheme}",
+    response_class=Response,
+    responses=told(DOCUMENTS),
+    dependencies=_plain,
+)
+def get_scheme(request: Request, scheme: SchemeDep, language: LanguageDep, f: FormatQuery = None) -> Response:
+    """Return a tile matrix set: the scales and their grids (OGC 17-083r4)."""
+    kind = chosen(request, f, DOCUMENTS)
+    found = {
+        "id": scheme,
+        "title": _scheme_title(language),
+        "uri": _WELL_KNOWN,
+        "crs": _WEB_MERCATOR,
+        "orderedAxes": ["X", "Y"],
+        "wellKnownScaleSet": "http://www.opengis.net/def/wkss/OGC/1.0/GoogleMapsCompatible",
+        "tileMatrices": [_matrix(z) for z in range(MOST_ZOOM + 1)],
+    }
+    return render(request, "ogc_scheme.html", {"scheme": found}) if kind == HTML else document(request, found)
+
+
+def _matrix(z: int) -> dict[str, Any]:
+    """Return one scale, its numbers with the digits of the register."""
+    cell, edge = 2 * math.pi * _RADIUS / _PIXELS / 2**z, float(f"{math.pi * _RADIUS:.15g}")
+    return {
+        "id": str(z),
+        "scaleDenominator": float(f"{cell / _PIXEL:.15g}"),
+        "cellSize": float(f"{cell:.15g}"),
+        "cornerOfOrigin": "topLeft",
+        "pointOfOrigin": [-edge, edge],
+        "tileWidth": _PIXELS,
+        "tileHeight": _PIXELS,
+        "matrixWidth": 2**z,
+        "matrixHeight": 2**z,
+    }
+
+
+def _scheme_title(language: Language) -> str:
+    return Label("网络地图通用方案 (Web 墨卡托)", "The common scheme of web maps (web Mercator)").in_(language)
+
+
+@router.get("/ogc/collections/{layer}/tiles", response_class=Response, responses=told(DOCUMENTS), dependencies=_plain)
+def list_tilesets(request: Request, layer: LayerDep, language: LanguageDep, f: FormatQuery = None) -> Response:
+    """List the tilesets of a collection: one, of vector tiles."""
+    kind, here = chosen(request, f, DOCUMENTS), of_layer(request, layer, "tiles", SCHEME)
+    links = [link("self", here, JSON), link(f"{_REL}tiling-scheme", address(request, "tileMatrixSets", SCHEME), JSON)]
+    one = _about(layer, language) | {"links": links}
+    if kind == HTML:
+        return render(request, "ogc_tilesets.html", {"layer": _named(layer, language), "tilesets": [one]})
+    return document(request, {"tilesets": [one], "links": self_links(request, kind, DOCUMENTS)})
+
+
+@router.get(
+    "/ogc/collections/{layer}/tiles/{scheme}",
+    response_class=Response,
+    responses=told(_TILESET),
+)
+def get_tileset(
+    request: Request,
+    connection: ConnectionDep,
+    layer: LayerDep,
+    scheme: SchemeDep,  # noqa: ARG001 - there is one
+    asked_for: AskedDep,  # noqa: ARG001 - a filter is judged here, and holds for the tiles
+    language: LanguageDep,
+    f: FormatQuery = None,
+) -> Response:
+    """Return how to read a collection's tiles; as TileJSON with f=tilejson. What filters items filters tiles."""
+    kind, held = chosen(request, f, _TILESET), extent(connection, layer)
+    if kind == TILEJSON:
+        return document(request, _tilejson(request, layer, held, language), TILEJSON)
+    found = _tileset(request, layer, held, self_links(request, kind, _TILESET), language)
+    if kind == HTML:
+        context = {"layer": _named(layer, language), "tileset": found, "xyz": template(request, layer, "{z}/{y}/{x}")}
+        return render(request, "ogc_tileset.html", context)
+    return document(request, found)
+
+
+@router.get(
+    "/ogc/collections/{layer}/tiles/{scheme}/{z}/{row}/{col}",
+    response_class=Response,
+    responses=told({"mvt": MVT}),
+)
+def get_tile(
+    request: Request,
+    connection: ConnectionDep,
+    layer: LayerDep,
+    scheme: SchemeDep,  # noqa: ARG001 - there is one
+    asked_for: AskedDep,
+    place: Annotated[tuple[int, int, int], Depends(place_of)],
+    language: LanguageDep,  # noqa: ARG001 - accepted everywhere
+    f: FormatQuery = None,
+) -> Response:
+    """Return one vector tile by matrix, row and column: what matches of it, 204 where nothing does."""
+    chosen(request, f, {"mvt": MVT})
+    return vector_tile(request, tile(connection, layer, asked_for.clause, place))
+
+
+def template(request: Request, layer: type[Layer], place: str) -> str:
+    """Return the address of a collection's tiles with variables for their place, and the filter that was asked with."""
+    query = {name: value for name, value in request.query_params.items() if name not in ("f", "lang")}
+    bare = f"{of_layer(request, layer, 'tiles', SCHEME)}/{place}"
+    return f"{bare}?{urlencode(query)}" if query else bare
+
+
+def _about(layer: type[Layer], language: Language) -> dict[str, Any]:
+    return {
+        "title": layer.title.in_(language),
+        "dataType": "vector",
+        "crs": _WEB_MERCATOR,
+        "tileMatrixSetURI": _WELL_KNOWN,
+    }
+
+
+def _tileset(request: Request, layer: type[Layer], held: Extent, links: Links, language: Language) -> dict[str, Any]:
+    """Return the metadata of a tileset (OGC 17-083r4, 7)."""
+    name, collection = layer.__tablename__, link(f"{_REL}geodata", of_layer(request, layer), JSON)
+    described = {key: queryable(key, layer, language) for key in properties(layer)}
+    dimension = {"geometryDimension": _DIMENSIONS[layer.geometry[0]]} if len(layer.geometry) == 1 else {}
+    around: dict[str, Any] = {}
+    if held.box:
+        west, south, east, north = held.box
+        around["boundingBox"] = {"lowerLeft": [west, south], "upperRight": [east, north], "crs": CRS84.uri}
+        centre = {"coordinates": [(west + east) / 2, (south + north) / 2], "crs": CRS84.uri}
+        around["centerPoint"] = centre | {"tileMatrix": str(_zoom(held.box))}
+    item: dict[str, Any] = link("item", template(request, layer, "{tileMatrix}/{tileRow}/{tileCol}"), MVT)
+    return {
+        **_about(layer, language),
+        "description": layer.standard,
+        **around,
+        "layers": [
+            {
+                "id": name,
+                "title": layer.title.in_(language),
+                "dataType": "vector",
+                **dimension,
+                "minTileMatrix": "0",
+                "maxTileMatrix": str(MOST_ZOOM),
+                "propertiesSchema": {"type": "object", "properties": described},
+                "links": [collection],
+            }
+        ],
+        "mediaTypes": [MVT],
+        "links": [
+            *links,
+            item | {"templated": True},
+            link(f"{_REL}tiling-scheme", address(request, "tileMatrixSets", SCHEME), JSON),
+            collection,
+        ],
+    }
+
+
+def _tilejson(request: Request, layer: type[Layer], held: Extent, language: Language) -> dict[str, Any]:
+    """Return the same as TileJSON 3.0."""
+    labels = {key: queryable(key, layer, language)["title"] for key in properties(layer)}
+    title, reach = layer.title.in_(language), {"minzoom": 0, "maxzoom": MOST_DETAILED}
+    around: dict[str, Any] = {}
+    if held.box:
+        west, south, east, north = held.box
+        around = {"bounds": list(held.box), "center": [(west + east) / 2, (south + north) / 2, _zoom(held.box)]}
+    return {
+        "tilejson": "3.0.0",
+        "name": title,
+        "description": layer.standard,
+        "scheme": "xyz",
+        "tiles": [template(request, layer, "{z}/{y}/{x}")],
+        **reach,
+        **around,
+        "vector_layers": [{"id": layer.__tablename__, "description": title, "fields": labels, **reach}],
+    }
+
+
+def _zoom(box: tuple[float, float, float, float]) -> int:
+    """Return the scale at which a box is about as wide as a tile or two."""
+    return min(MOST_DETAILED, max(0, math.ceil(math.log2(360 / max(box[2] - box[0], box[3] - box[1], 1e-3)))))
+
+
+def _named(layer: type[Layer], language: Language) -> dict[str, str]:
+    return {"name": layer.__tablename__, "title": layer.title.in_(language)}
