@@ -24,9 +24,14 @@ from layers import STORED_SRID
 _WGS_84, _WEB_MERCATOR = 4326, 3857
 _EPSG = "http://www.opengis.net/def/crs/EPSG/0/"
 _FARTHEST = 1e9
-"""Metres farther than anything on Earth is, in any projection."""
-_PIECES = 16
-"""In how many pieces the edge of a box is moved from one CRS to another: what is straight there is not here."""
+"""A coordinate farther than anything on Earth is, in any CRS."""
+_PIECES, _LONGEST_PIECE = 16, 5_000.0
+"""In how many pieces the edge of a box is moved from one CRS to another, and metres of the longest: what is straight
+there is not here."""
+_BEYOND = 9.0
+"""Degrees around a projection's area of use in which it is still one to one; farther out places come twice."""
+_HIGHEST = 85.0
+"""Latitude of the farthest place north and south: web Mercator has no pole."""
 
 
 @dataclass(frozen=True)
@@ -85,21 +90,31 @@ class Crs:
         low, high = list(numbers[:dimensions]), list(numbers[dimensions:])
         if odd or dimensions not in (2, 3) or not all(map(math.isfinite, numbers)):
             raise _no_box()
+        if max(map(abs, numbers)) > _FARTHEST:
+            raise self._out_of_range()
         east_at = 1 if self.north_first else 0
         crosses = self.in_degrees and low[east_at] > high[east_at]
         if any(low[axis] > high[axis] for axis in range(dimensions) if not (crosses and axis == east_at)):
             raise _no_box()
+        if not self.is_stored:
+            return self._moved(low[:2], high[:2])
         boxes = [shapely.box(*low[:2], *high[:2])]
         if crosses:
             west_high, east_low = high.copy(), low.copy()
             west_high[east_at], east_low[east_at] = 180.0, -180.0
             boxes = [shapely.box(*low[:2], *west_high[:2]), shapely.box(*east_low[:2], *high[:2])]
-        if not self.is_stored:
-            if max(map(abs, numbers)) > _FARTHEST:
-                raise self._out_of_range()
-            longest = max(high[0] - low[0], high[1] - low[1])
-            boxes = [shapely.segmentize(box, longest / _PIECES) if longest else box for box in boxes]
         return self.stored(boxes[0] if len(boxes) == 1 else shapely.union_all(boxes))
+
+    def _moved(self, low: Sequence[float], high: Sequence[float]) -> shapely.Geometry:
+        """Return the part of a projected box that is on Earth, in the stored CRS; empty where none is."""
+        least, most = _limits(self)
+        low, high = [*map(max, low, least)], [*map(min, high, most)]
+        if low[0] > high[0] or low[1] > high[1]:
+            return shapely.Polygon()
+        box, longest = shapely.box(*low, *high), max(high[0] - low[0], high[1] - low[1])
+        if longest and self.srid != _WEB_MERCATOR:  # whose meridians and parallels are straight
+            box = shapely.segmentize(box, min(longest / _PIECES, _LONGEST_PIECE))
+        return self.stored(box)
 
 
 def _no_box() -> UsageError:
@@ -112,6 +127,19 @@ def _no_box() -> UsageError:
 @cache
 def _to_stored(srid: int) -> Any:  # noqa: ANN401 - a function of pyproj
     return pyproj.Transformer.from_crs(srid, STORED_SRID, always_xy=True).transform
+
+
+@cache
+def _limits(crs: Crs) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return the lower and upper corner of where a projection is one to one, in the order of its axes."""
+    known = pyproj.CRS.from_epsg(crs.srid)
+    used = known.area_of_use
+    assert used, crs.uri
+    west, east = max(used.west - _BEYOND, -180.0), min(used.east + _BEYOND, 180.0)
+    south, north = max(used.south - _BEYOND, -_HIGHEST), min(used.north + _BEYOND, _HIGHEST)
+    mover = pyproj.Transformer.from_crs(_WGS_84, known, always_xy=True)
+    left, bottom, right, top = mover.transform_bounds(west, south, east, north)
+    return ((bottom, left), (top, right)) if crs.north_first else ((left, bottom), (right, top))
 
 
 @cache

@@ -52,14 +52,16 @@ def order(layer: type[Layer], names: Iterable[str], today: Any) -> tuple[Key, ..
     Raises
     ------
     UnknownValue
-        Where there is no such property.
+        Where there is no such property, or it is named twice.
     """
     columns = {**{c.name: c for c in layer.__table__.columns}, **derived(layer, today)}
-    keys = []
+    keys: list[Key] = []
     for name in names:
         bare = name.lstrip("+-") if name[:1] in "+-" and name[1:2] not in ("+", "-") else name
         if bare not in filterable(layer):
             raise UnknownValue("sortby", name, filterable(layer))
+        if any(key.column is columns[bare] for key in keys):
+            raise UnknownValue("sortby", name, [other for other in filterable(layer) if other != bare])
         keys.append(Key(columns[bare], name.startswith("-")))
     return tuple(keys)
 

@@ -48,10 +48,13 @@ def _by_authority(uri: str, shape: Any) -> Any:
 
 @pytest.mark.parametrize("layer", registry())
 def test_every_collection_offers_crs84_and_the_stored_crs_among_others(service: httpx.Client, layer: str) -> None:
-    # DiscoveryCollection(s)CrsUri, DiscoveryCollection(s)DefaultCrs, DiscoveryCollection(s)StorageCrs
+    # DiscoveryCollectionCrsUri, DiscoveryCollectionDefaultCrs, DiscoveryCollectionStorageCrs; and of all collections
+    # DiscoveryCollectionsCrsUri, DiscoveryCollectionsDefaultCrs, DiscoveryCollectionsStorageCrs
     one = service.get(f"/ogc/collections/{layer}").json()
     everything = service.get("/ogc/collections").json()
-    assert one["crs"] == everything["crs"] == URIS
+    listed = next(each for each in everything["collections"] if each["id"] == layer)
+    assert one["crs"] == listed["crs"] == everything["crs"] == URIS
+    assert one["storageCrs"] == listed["storageCrs"]
     assert one["storageCrs"] == f"{EPSG}4490"
     assert one["storageCrs"] in one["crs"]
 

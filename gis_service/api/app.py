@@ -40,6 +40,7 @@ from gis_service.api import (
 from gis_service.api.deps import known_parameters, well_formed
 from gis_service.api.head import Head
 from gis_service.api.headers import Headers
+from gis_service.api.openapi import Documented
 from gis_service.attachments import Store
 from gis_service.attachments.kinds import NOT_PICTURES
 from gis_service.database import Database
@@ -65,7 +66,7 @@ def create_app(database: Database, settings: Settings) -> FastAPI:
         yield
         served.engine.dispose()
 
-    app = FastAPI(
+    app = Documented(
         title="GIS service",
         description=DESCRIPTION,
         version=version("gis-service"),

@@ -12,6 +12,7 @@ from fastapi.responses import Response, StreamingResponse
 from starlette.datastructures import FormData
 
 from gis_service.api.deps import ConnectionDep, DatabaseDep, LanguageDep, LayerDep, SettingsDep
+from gis_service.api.problems import answering
 from gis_service.api.uploads import received
 from gis_service.attachments import (
     Sent,
@@ -25,7 +26,7 @@ from gis_service.attachments import (
     restore,
     thumbnail,
 )
-from gis_service.attachments.kinds import is_inline
+from gis_service.attachments.kinds import MEDIA_TYPES, is_inline
 from gis_service.attachments.store import key_of
 
 router = APIRouter(tags=["attachments"])
@@ -40,6 +41,11 @@ _EXAMPLE = {
     "thumbnail": "/api/attachments/7/thumbnail",
     "by": "王工",
     "at": "2023-10-20T09:12:44+08:00",
+}
+_ONE: dict[str, Any] = {"content": {"application/json": {"example": _EXAMPLE}}}
+_KNOWN: dict[int | str, dict[str, Any]] = {
+    304: {"description": "What the client has is what there is."},
+    416: {"description": "The part that Range asks for is behind the end."},
 }
 _LIST = {"layer": "bridges", "code": "QL-001", "attachments": [_EXAMPLE]}
 _FORM = {
@@ -84,7 +90,11 @@ Number = Annotated[int, Path(ge=1, lt=2**63, description="Number of an attachmen
     status_code=201,
     dependencies=[Depends(_may_attach)],
     openapi_extra={"requestBody": _FORM},
-    responses={201: {"content": {"application/json": {"example": _EXAMPLE}}}},
+    responses={
+        200: _ONE | {"description": "The same bytes are on it already."},
+        201: _ONE,
+        **answering(413, 415),
+    },
 )
 def post_attachment(
     database: DatabaseDep,
@@ -119,8 +129,9 @@ def list_attachments(connection: ConnectionDep, layer: LayerDep, code: str, lang
     "/api/attachments/{id}",
     response_class=Response,
     responses={
-        200: {"content": {"application/octet-stream": {}}},
+        200: {"content": {kind: {} for kind in MEDIA_TYPES}},
         206: {"description": "The part asked for by Range."},
+        **_KNOWN,
     },
 )
 def get_attachment(
@@ -138,7 +149,9 @@ def get_attachment(
 
 
 @router.get(
-    "/api/attachments/{id}/thumbnail", response_class=Response, responses={200: {"content": {"image/webp": {}}}}
+    "/api/attachments/{id}/thumbnail",
+    response_class=Response,
+    responses={200: {"content": {"image/webp": {}}}, **_KNOWN},
 )
 def get_thumbnail(
     request: Request,
@@ -160,7 +173,7 @@ def delete_attachment(database: DatabaseDep, id: Number, language: LanguageDep) 
         remove(connection, id)
 
 
-@router.post("/api/attachments/{id}/restore", responses={200: {"content": {"application/json": {"example": _EXAMPLE}}}})
+@router.post("/api/attachments/{id}/restore", responses={200: _ONE, **answering(409)})
 def restore_attachment(database: DatabaseDep, id: Number, language: LanguageDep) -> dict[str, Any]:  # noqa: ARG001
     """Put an attachment that was deleted back on its feature."""
     with database.transaction() as connection:

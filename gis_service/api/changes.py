@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Query
 from gis_service.access import who_acts
 from gis_service.api.deps import ConnectionDep, DatabaseDep, LanguageDep
 from gis_service.api.history import Reason
+from gis_service.api.problems import answering
 from gis_service.changes import Wanted, change, changes
 from gis_service.features import find_layer
 from gis_service.undo import undo
@@ -63,7 +64,10 @@ def get_change(
     return change(connection, id, limit=limit)
 
 
-@router.post("/api/changes/{id}/undo", responses={200: {"content": {"application/json": {"example": _UNDONE}}}})
+@router.post(
+    "/api/changes/{id}/undo",
+    responses={200: {"content": {"application/json": {"example": _UNDONE}}}, **answering(409, 422)},
+)
 def post_undo(
     database: DatabaseDep,
     id: Number,

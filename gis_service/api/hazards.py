@@ -22,6 +22,7 @@ from gis_service.api.deps import (
     UserDep,
 )
 from gis_service.api.features import GEOJSON, one_page
+from gis_service.api.problems import answering
 from gis_service.ledger import Asked, Wanted, daily, page, rates, record, take
 
 router = APIRouter(tags=["hazards"])
@@ -174,7 +175,7 @@ def get_daily(connection: ConnectionDep, today: AsOfDep, language: LanguageDep, 
     return daily(connection, today, language, area)
 
 
-@router.post("/api/hazards/{code:path}/transitions", responses=_example(GEOJSON, _RECORD))
+@router.post("/api/hazards/{code:path}/transitions", responses=_example(GEOJSON, _RECORD) | answering(409, 422))
 def take_step(database: DatabaseDep, user: UserDep, code: CodePath, body: StepBody, language: LanguageDep) -> Response:
     """Take a step of a hazard's loop, and return the hazard as it is then.
 

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 
 from gis_service.access import who_acts
 from gis_service.api.deps import ConnectionDep, DatabaseDep, LanguageDep, LayerDep
+from gis_service.api.problems import answering
 from gis_service.errors import UsageError
 from gis_service.history import difference, history, restore
 
@@ -67,7 +68,7 @@ def get_history(
 
 @router.post(
     "/api/layers/{layer}/features/{code:path}/restore",
-    responses={200: {"content": {"application/json": {"example": _RESTORED}}}},
+    responses={200: {"content": {"application/json": {"example": _RESTORED}}}, **answering(409, 422)},
 )
 def post_restore(
     database: DatabaseDep,

@@ -13,6 +13,7 @@ from gis_service.api.cookies import drop_session, keep_session, require_same_sit
 from gis_service.api.deps import DatabaseDep, LanguageDep, SettingsDep
 from gis_service.api.identity import address_of, caller, session_of
 from gis_service.api.pages import local, login_page
+from gis_service.api.problems import answering
 
 router = APIRouter(tags=["users"])
 
@@ -29,7 +30,7 @@ def login_form(
     return login_page(request)
 
 
-@router.post("/login", status_code=HTTPStatus.SEE_OTHER, response_class=Response)
+@router.post("/login", status_code=HTTPStatus.SEE_OTHER, response_class=Response, responses=answering(429))
 def login(
     request: Request,
     settings: SettingsDep,

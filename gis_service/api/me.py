@@ -15,6 +15,7 @@ from gis_service.access import User, who_acts
 from gis_service.api.cookies import keep_session
 from gis_service.api.deps import ConnectionDep, DatabaseDep, LanguageDep, SettingsDep, Text, UserDep
 from gis_service.api.identity import address_of, session_of
+from gis_service.api.problems import answering
 from gis_service.duties import LABELS, ROLES, WORDS
 from gis_service.errors import Forbidden
 from gis_service.features import names
@@ -99,7 +100,7 @@ def _may(user: User, layer: type[Layer], language: Language) -> dict[str, Any]:
     }
 
 
-@router.post("/api/me/password", status_code=HTTPStatus.NO_CONTENT, response_class=Response)
+@router.post("/api/me/password", status_code=HTTPStatus.NO_CONTENT, response_class=Response, responses=answering(429))
 def post_password(
     request: Request,
     database: DatabaseDep,

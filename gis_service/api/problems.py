@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +15,7 @@ from fastapi.responses import RedirectResponse, Response
 from sqlalchemy.exc import DataError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 
 from gis_service.api.cookies import SAFE
 from gis_service.api.deps import LANGUAGES, chosen_language
@@ -36,34 +37,32 @@ _DOCUMENT: dict[str, Any] = {
         },
     }
 }
-_MEANINGS: dict[int | str, str] = {
+_MEANINGS: Mapping[int, str] = {
     400: "The request is not understood, e.g. a filter that does not parse or a number out of range.",
     401: "Nobody is signed in and this needs it, or the token is nobody's.",
     403: "She who is signed in may not do this, or not here.",
     404: "Something named is not there: a layer, an area, a field, a feature, a map.",
-    "4XX": "Another fault of the request, e.g. a method that the address does not take.",
-    503: "The database is away, busy, or not of this version.",
-}
-_OF_WRITING: dict[int | str, str] = {
-    401: "Nobody is signed in, or the token is not valid.",
-    403: "She who is signed in may not do this, or not here.",
-    409: "The code is taken; or somebody has changed the same since (`conflicts`: field, read, current, yours).",
+    409: "The code is taken; somebody has changed the same since (`conflicts`: field, read, current, yours); or the "
+    "state of what is asked for does not allow it.",
     412: "The version asked for by If-Match is not the present one (`yours`, `current`, `differing`, `feature`).",
     413: "The body is larger than allowed.",
     415: "The body is of a type that is not taken.",
     422: "The record breaks rules of its layer (`errors`: field, value, rule).",
+    429: "Too many failures to sign in: try again after as many seconds as `Retry-After` says.",
+    503: "The database is away, busy, or not of this version.",
 }
 
 
-def _documented(meanings: Mapping[int | str, str]) -> dict[int | str, dict[str, Any]]:
-    document = {"application/problem+json": _DOCUMENT}
-    return {status: {"description": meaning, "content": document} for status, meaning in meanings.items()}
+def answering(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return what the OpenAPI document says of problems that an address answers."""
+    content = {"application/problem+json": _DOCUMENT}
+    return {status: {"description": _MEANINGS[status], "content": content} for status in statuses}
 
 
-RESPONSES = _documented(_MEANINGS)
-"""What every address may answer beside its own, for the OpenAPI document."""
-WRITING = _documented(_OF_WRITING)
-"""What an address that writes may answer beside these."""
+RESPONSES = answering(400, 401, 403, 404, 503)
+"""What every address may answer beside its own."""
+WRITING = answering(409, 412, 413, 415, 422)
+"""What an address that writes features may answer beside these."""
 
 log = logging.getLogger(__name__)
 
@@ -113,9 +112,23 @@ def _of_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     phrase = HTTPStatus(error.status_code).phrase
     title, detail = _HTTP.get(error.status_code, (Label(phrase, phrase), Label(str(error.detail), str(error.detail))))
+    headers = dict(error.headers or {})
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED and "OPTIONS" not in headers.get("Allow", ""):
+        headers["Allow"] = ", ".join(_methods(request))  # Starlette names those of one route only
+        if request.method == "OPTIONS":
+            return Response(status_code=HTTPStatus.NO_CONTENT, headers=headers)
     answer = _answer(request, error.status_code, "about:blank", title, detail)
-    answer.headers.update(error.headers or {})  # Allow: the methods that there are
+    answer.headers.update(headers)
     return answer
+
+
+def _methods(request: Request) -> Iterator[str]:
+    """Yield the methods that an address takes, by whatever route."""
+    for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+        scope = {**request.scope, "method": method}
+        if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes):
+            yield from ("GET", "HEAD") if method == "GET" else (method,)
+    yield "OPTIONS"
 
 
 def _of_a_value(request: Request, error: Exception) -> Response:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from gis_service import users
 from gis_service.access import who_acts
 from gis_service.api.deps import ConnectionDep, DatabaseDep, LanguageDep, Text, UserDep
+from gis_service.api.problems import answering
 from gis_service.database import Database
 from gis_service.duties import ROLES
 
@@ -68,7 +69,7 @@ def list_users(
     return {"users": users.users(connection)}
 
 
-@router.post("/api/users", status_code=HTTPStatus.CREATED, responses={201: _ONE})
+@router.post("/api/users", status_code=HTTPStatus.CREATED, responses={201: _ONE, **answering(409)})
 def post_user(
     database: DatabaseDep,
     language: LanguageDep,  # noqa: ARG001 - accepted everywhere
@@ -82,7 +83,7 @@ def post_user(
     return made
 
 
-@router.patch("/api/users/{name}", responses={200: _ONE})
+@router.patch("/api/users/{name}", responses={200: _ONE, **answering(409)})
 def patch_user(
     database: DatabaseDep,
     language: LanguageDep,  # noqa: ARG001 - accepted everywhere
@@ -102,7 +103,9 @@ def patch_user(
     return changed
 
 
-@router.delete("/api/users/{name}", status_code=HTTPStatus.NO_CONTENT, response_class=Response)
+@router.delete(
+    "/api/users/{name}", status_code=HTTPStatus.NO_CONTENT, response_class=Response, responses=answering(409)
+)
 def delete_user(
     database: DatabaseDep,
     language: LanguageDep,  # noqa: ARG001 - accepted everywhere

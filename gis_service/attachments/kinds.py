@@ -48,6 +48,8 @@ _TEXTS = {".txt": "text/plain", ".csv": "text/csv"}
 _INLINE = frozenset(kind.media_type for kind in _PICTURES.values() if kind.inline)
 NOT_PICTURES = (_PICTURES["TIFF"], _PDF, *_DOCUMENTS.values(), *(Kind(kind, (s,)) for s, kind in _TEXTS.items()))
 """What a browser does not show; texts are in UTF-8 or GB 18030 (GBK is part of it), said in their media type."""
+MEDIA_TYPES = tuple(dict.fromkeys(kind.media_type for kind in (*_PICTURES.values(), *NOT_PICTURES)))
+"""Every type that is taken."""
 
 # None of these is part of a picture or of a table; long enough not to be met by chance in 20 MB of noise.
 _MARKUP = re.compile(rb"<script|<!doctype|<iframe|<html[\s>]|<\?php|<\?xml-stylesheet", re.IGNORECASE)

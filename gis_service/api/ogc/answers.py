@@ -26,8 +26,9 @@ SCHEMAS: Mapping[str, str] = {"json": SCHEMA, "html": HTML}
 
 
 def told(offered: Mapping[str, str]) -> dict[int | str, dict[str, Any]]:
-    """Return what the documentation says of an answer: its formats."""
-    return {200: {"content": {kind: {} for kind in offered.values()}}}
+    """Return what the documentation says of an answer: its formats, and that it may be known already."""
+    kinds: dict[str, Any] = {kind: {} for kind in offered.values()}
+    return {200: {"content": kinds}, 304: {"description": "What the client has is what there is."}}
 
 
 Links = list[dict[str, str]]

@@ -12,6 +12,7 @@ from typing import Any
 
 from gis_service.api.ogc.answers import GEOJSON, HTML, JSON, MVT, OPENAPI, SCHEMA, TILEJSON
 from gis_service.api.ogc.schemas import queryable
+from gis_service.api.openapi import ANY_OF_THESE, SECURITY, TO_SIGN_IN
 from gis_service.filters import filterable
 from gis_service.settings import Settings
 from layers import Language, Layer, registry
@@ -105,20 +106,23 @@ def definition(root: str, title: str, settings: Settings, crs: Sequence[str], la
         "openapi": "3.0.3",
         "info": {"title": title, "version": version("gis-service"), "description": "OGC API Features and Tiles."},
         "servers": [{"url": root}],
-        "security": [{}, {"token": []}, {"session": []}],
+        "security": ANY_OF_THESE,
         "paths": _common() | {path: item for layer in registry().values() for path, item in _of(layer, language)},
         "components": {
             "parameters": _parameters(settings, crs),
             "schemas": _SCHEMAS,
-            "responses": {"notModified": {"description": "What the client has is what there is."}}
+            "responses": {
+                "notModified": {"description": "What the client has is what there is."},
+                "toSignIn": {"description": TO_SIGN_IN},
+            }
             | {
-                f"problem{status}": {"description": meaning, "content": {"application/problem+json": _json("problem")}}
+                f"problem{status}": {
+                    "description": meaning,
+                    "content": {"application/problem+json": _json("problem"), HTML: {"schema": _STRING}},
+                }
                 for status, meaning in _ERRORS.items()
             },
-            "securitySchemes": {
-                "token": {"type": "http", "scheme": "bearer"},
-                "session": {"type": "apiKey", "in": "cookie", "name": "gis_session"},
-            },
+            "securitySchemes": dict(SECURITY),
         },
     }
 
@@ -184,7 +188,10 @@ def _get(
     given = [p if isinstance(p, dict) else {"$ref": f"#/components/parameters/{p}"} for p in (*parameters, "lang")]
     told = {name: {"schema": _STRING} for name in ("ETag", *headers)}
     responses: dict[str, Any] = {"200": {"description": summary, "headers": told, "content": dict(content)}}
-    responses["304"] = {"$ref": "#/components/responses/notModified"}
+    responses |= {
+        "303": {"$ref": "#/components/responses/toSignIn"},
+        "304": {"$ref": "#/components/responses/notModified"},
+    }
     responses |= {status: {"$ref": f"#/components/responses/problem{status}"} for status in _ERRORS}
     return {"get": {"summary": summary, "operationId": id_, "parameters": given, "responses": responses}}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -54,6 +55,7 @@ router = APIRouter(tags=["ogc"])
 
 _BOX = "West, south, east, north; or with the lower height in the middle and the upper at the end."
 _TIME = "An instant or `start/end`, either may be open (`..`); what has no time always matches."
+_NUMBER = re.compile(r" *[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)? *")
 _MOST_SKIPPED = 1 << 40
 _CRS_EXAMPLE = "http://www.opengis.net/def/crs/EPSG/0/4326"
 
@@ -115,10 +117,10 @@ def _of_properties(request: Request, layer: type[Layer], today: date) -> Iterato
 
 
 def _numbers(text: str) -> list[float]:
-    try:
-        return [float(number) for number in text.split(",")]
-    except ValueError:
-        raise UnknownValue("bbox", text, ["119.2,26.0,119.4,26.1"]) from None
+    numbers = text.split(",")
+    if not all(map(_NUMBER.fullmatch, numbers)):
+        raise UnknownValue("bbox", text, ["119.2,26.0,119.4,26.1"])
+    return [float(number) for number in numbers]
 
 
 def _inside(layer: type[Layer], shape: Shape) -> ColumnElement[bool]:
