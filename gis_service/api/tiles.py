@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from gis_service.api.deps import AreaQuery, AsOfDep, ConnectionDep, FilterQuery, LanguageDep, LayerDep
-from gis_service.api.ogc.answers import MVT, told, vector_tile
+from gis_service.api.ogc.answers import TILE, vector_tile
 from gis_service.features import selection
 from gis_service.risk import model, scored, shown
 from gis_service.tiles import tile
@@ -16,7 +16,7 @@ from gis_service.tiles import tile
 router = APIRouter(tags=["tiles"])
 
 
-@router.get("/api/tiles/{layer}/{z}/{x}/{y}.mvt", response_class=Response, responses=told({"mvt": MVT}))
+@router.get("/api/tiles/{layer}/{z}/{x}/{y}.mvt", response_class=Response, responses=TILE)
 def get_tile(
     request: Request,
     connection: ConnectionDep,

@@ -31,6 +31,8 @@ def told(offered: Mapping[str, str]) -> dict[int | str, dict[str, Any]]:
     return {200: {"content": kinds}, 304: {"description": "What the client has is what there is."}}
 
 
+TILE = told({"mvt": MVT}) | {204: {"description": "Nothing is in the tile."}}
+"""What the documentation says of a vector tile."""
 Links = list[dict[str, str]]
 FormatQuery = Annotated[
     str | None,

@@ -15,6 +15,7 @@ from gis_service.api.ogc.answers import (
     HTML,
     JSON,
     MVT,
+    TILE,
     TILEJSON,
     FormatQuery,
     Links,
@@ -161,7 +162,7 @@ def get_tileset(
 @router.get(
     "/ogc/collections/{layer}/tiles/{scheme}/{z}/{row}/{col}",
     response_class=Response,
-    responses=told({"mvt": MVT}),
+    responses=TILE,
 )
 def get_tile(
     request: Request,
