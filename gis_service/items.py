@@ -9,7 +9,23 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Text, and_, asc, cast, desc, false, func, literal, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    Text,
+    and_,
+    asc,
+    cast,
+    desc,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+)
 
 from gis_service.crs import CRS84, Crs
 from gis_service.derived import derived
@@ -67,42 +83,64 @@ def order(layer: type[Layer], names: Iterable[str], today: Any) -> tuple[Key, ..
 
 
 @dataclass(frozen=True)
-class Page:
-    """Some features as a comma-separated run of GeoJSON texts, and the token to ask the next page with, if any."""
+class Turn:
+    """Which page: `limit` features from behind the place that the token `after` names, or from `offset` on.
 
-    features: bytes
-    number: int
+    Paging by key costs the same at any depth; an `offset` reads all that it skips.
+    """
+
+    limit: int
+    after: str = ""
+    offset: int = 0
+    keys: tuple[Key, ...] = ()
+
+    def rows(
+        self, connection: Connection, layer: type[Layer], query: Select[Any]
+    ) -> tuple[Sequence[Row[Any]], str | None]:
+        """Return the rows of a query that are on the page, and the token of the next, if any.
+
+        Raises
+        ------
+        UnknownValue
+            Where the token is none of this order.
+        """
+        ordered = (*self.keys, Key(layer.__table__.c.id, descending=False))
+        query = query.where(_behind(ordered, self.after)).order_by(*(key.order() for key in ordered))
+        query = query.add_columns(*(cast(key.column, Text).label(f"key_{at}") for at, key in enumerate(ordered)))
+        rows = connection.execute(query.limit(self.limit + 1).offset(self.offset)).all()
+        if len(rows) <= self.limit:
+            return rows, None
+        return rows[: self.limit], _token(list(rows[self.limit - 1][-len(ordered) :]))
+
+
+@dataclass(frozen=True)
+class Page:
+    """The features on a page: their ids, the token to ask the next page with, if any, and what was asked of them."""
+
+    ids: tuple[int, ...]
     following: str | None
+    features: bytes = b""
+    """A comma-separated run of GeoJSON texts."""
 
 
 def page(
     connection: Connection,
     layer: type[Layer],
     clause: ColumnElement[bool],
+    turn: Turn,
     *,
-    limit: int,
-    after: str = "",
-    offset: int = 0,
-    keys: Sequence[Key] = (),
     properties: Iterable[str] | None = None,
     crs: Crs = CRS84,
 ) -> Page:
-    """Return at most `limit` features, from behind the place that the token `after` of the page before names.
+    """Return the features on a page; raises as `Turn.rows` does."""
+    rows, following = turn.rows(connection, layer, as_geojson(layer, properties=properties, crs=crs).where(clause))
+    return Page(tuple(row.id for row in rows), following, ",\n".join(row.feature for row in rows).encode())
 
-    Paging by key costs the same at any depth; an `offset` reads all that it skips.
 
-    Raises
-    ------
-    UnknownValue
-        Where the token is none of this order.
-    """
-    ordered = (*keys, Key(layer.__table__.c.id, descending=False))
-    rows = as_geojson(layer, properties=properties, crs=crs).where(clause, _behind(ordered, after))
-    rows = rows.add_columns(*(cast(key.column, Text).label(f"key_{at}") for at, key in enumerate(ordered)))
-    found = connection.execute(rows.order_by(*(key.order() for key in ordered)).limit(limit + 1).offset(offset)).all()
-    features = ",\n".join(row.feature for row in found[:limit]).encode()
-    following = _token(list(found[limit - 1][2:])) if len(found) > limit else None
-    return Page(features, min(len(found), limit), following)
+def bare(connection: Connection, layer: type[Layer], clause: ColumnElement[bool], turn: Turn) -> Page:
+    """Return which features are on a page, without them; raises as `Turn.rows` does."""
+    rows, following = turn.rows(connection, layer, select(layer.id).where(clause))
+    return Page(tuple(row.id for row in rows), following)
 
 
 def _behind(keys: Sequence[Key], after: str) -> ColumnElement[bool]:

@@ -92,7 +92,7 @@ def by_gdal(path: str, names: list[str], layer: type[Layer], **options: Any) -> 
 
 
 def read_gdal(path: Path, layer: type[Layer]) -> Iterator[Row]:
-    yield from by_gdal(str(path), headings(layer, "zh"), layer)
+    yield from by_gdal(str(path), headings(columns(layer), "zh"), layer)
 
 
 def read_json(path: Path, _: type[Layer]) -> Iterator[Row]:
@@ -102,14 +102,14 @@ def read_json(path: Path, _: type[Layer]) -> Iterator[Row]:
 
 
 def read_json_lines(path: Path, layer: type[Layer]) -> Iterator[Row]:
-    yield from by_gdal(str(path), headings(layer, "en"), layer)
+    yield from by_gdal(str(path), headings(columns(layer), "en"), layer)
 
 
 def read_shapes(path: Path, layer: type[Layer]) -> Iterator[Row]:
     with zipfile.ZipFile(path) as file:
         parts = [name for name in file.namelist() if name.endswith(".shp")]
     for part in parts:
-        yield from by_gdal(f"/vsizip/{path}/{part}", short_names(headings(layer, "en"), "UTF-8"), layer)
+        yield from by_gdal(f"/vsizip/{path}/{part}", short_names(headings(columns(layer), "en"), "UTF-8"), layer)
 
 
 def read_parquet(path: Path, layer: type[Layer]) -> Iterator[Row]:
@@ -136,7 +136,7 @@ def read_csv(path: Path, layer: type[Layer]) -> Iterator[Row]:
     content = path.read_bytes()
     assert content.startswith(b"\xef\xbb\xbf")
     for row in csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")):
-        values = {c.name: row[h] for c, h in zip(columns(layer), headings(layer, "zh"), strict=True)}
+        values = {c.name: row[h] for c, h in zip(columns(layer), headings(columns(layer), "zh"), strict=True)}
         yield values | {"geom": _placed(row, layer, ("经度", "纬度"))}
 
 

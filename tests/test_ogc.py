@@ -25,6 +25,7 @@ from referencing.jsonschema import DRAFT202012
 from serving import serving
 from sqlalchemy import text
 
+from gis_service.api.ogc.answers import FILES
 from gis_service.database import Database
 from layers import registry
 
@@ -148,7 +149,14 @@ def test_every_path_of_the_definition_answers_as_it_says(service: httpx.Client) 
     server = definition["servers"][0]["url"]
     for path, operations in definition["paths"].items():
         for kind in operations["get"]["responses"]["200"]["content"]:
+<<<<<<< HEAD
             answer = service.get(server + _filled(service, path).rstrip("/"), params={"f": _FORMATS.get(kind, "json")})
+=======
+            f = {HTML: "html", **{file: f for f, file in FILES.items()}}.get(kind, "json")
+            answer = service.get(
+                server + path.replace("{featureId}", quote(code, safe="")).rstrip("/"), params={"f": f}
+            )
+>>>>>>> 8a0fb87 (Give pages of /ogc as FlatGeobuf, CSV and GeoParquet, by the exports' own writers)
             assert (answer.status_code, answer.headers["content-type"].removesuffix("; charset=utf-8")) == (
                 200,
                 kind,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -48,7 +48,7 @@ class Stream(StreamingResponse):
     Starlette leaves the latter to the garbage collector, and the query would hold its connection until then.
     """
 
-    def __init__(self, export: Export, format: Format, headers: dict[str, str]) -> None:
+    def __init__(self, export: Export, format: Format, headers: Mapping[str, str]) -> None:
         name = f'attachment; filename="{export.stem}.{format.suffix}"'
         headers = {"Content-Disposition": name, **headers}
         super().__init__(self._following(), media_type=format.media_type, headers=headers)
@@ -152,9 +152,9 @@ def export_layer(
         as_of,
         place(crs),
         language,
-        filter,
-        area,
-        encoding.upper(),
+        filter=filter,
+        area=area,
+        encoding=encoding.upper(),
     )
     format.check(export)
     described = f"{request.url.path.removesuffix(format.suffix)}json"

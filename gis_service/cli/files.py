@@ -111,9 +111,9 @@ def export(
             today if as_of else None,
             where,
             "en" if (lang or language()) == "en" else "zh",
-            filter,
-            area,
-            encoding.upper(),
+            filter=filter,
+            area=area,
+            encoding=encoding.upper(),
             progress=lambda done: progress.update(task, completed=done),
         )
         number = export_file(wanted, file)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from gis_service.exports.columns import KINDS, Column, columns
+from gis_service.exports.columns import KINDS, Column
 from gis_service.exports.source import Source
 from layers import Label, Language
 
@@ -36,7 +36,7 @@ def about(source: Source) -> dict[str, Any]:
 
 def fields(source: Source, names: Sequence[str]) -> list[dict[str, Any]]:
     """Return the dictionary of the fields, called `names` in the file, as JSON holds it."""
-    return [_field(name, column) for name, column in zip(names, columns(source.layer), strict=True)]
+    return [_field(name, column) for name, column in zip(names, source.columns, strict=True)]
 
 
 def _field(name: str, column: Column) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def lines(source: Source, language: Language) -> Iterator[tuple[str, str]]:
 def dictionary(source: Source, names: Sequence[str], language: Language) -> Iterator[tuple[str, ...]]:
     """Yield the dictionary of the fields as a table for people: a head, then a row for each."""
     yield tuple(head.in_(language) for head in _HEADS)
-    for name, column in zip(names, columns(source.layer), strict=True):
+    for name, column in zip(names, source.columns, strict=True):
         field = column.field
         allowed = [
             f"→ {field.references}" if field and field.references else "",

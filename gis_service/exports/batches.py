@@ -10,10 +10,9 @@ import pyarrow as pa
 import pyogrio
 import shapely
 from pyogrio.errors import CRSError, DataLayerError, DataSourceError, FeatureError, FieldError, GeometryError
-from sqlalchemy import ColumnElement, Select
+from sqlalchemy import ColumnElement
 
 from gis_service.errors import GisError
-from gis_service.exports.columns import binary, values
 from gis_service.exports.source import Source
 
 _BROKEN = (DataSourceError, DataLayerError, FieldError, FeatureError, GeometryError, CRSError, RuntimeError)
@@ -27,8 +26,7 @@ def batches(
     change: Change = lambda _index, column: column,
 ) -> Iterator[pa.RecordBatch]:
     """Yield the records as `schema` has them, the geometry last; `change` may make another column of one."""
-    query: Select[Any] = source.query(*values(source.layer), binary(source.layer, source.place)).where(*where)
-    for part in source.rows(query):
+    for part in source.rows(source.records().where(*where)):
         *columns, shapes = (list(column) for column in zip(*part, strict=True))
         arrays = [pa.array(change(i, c), schema.field(i).type) for i, c in enumerate(columns)]
         if source.place.shift:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,39 +63,42 @@ class Column:
         return _ARROW[self.kind]
 
 
-def columns(layer: type[Layer]) -> list[Column]:
-    """Return the columns that an export has: the layer's fields, and what the database keeps of each record."""
+def columns(layer: type[Layer], names: Collection[str] | None = None) -> list[Column]:
+    """Return the columns that an export has: the layer's fields, and what the database keeps of each record.
+
+    `names` chooses some of them.
+    """
     declared = [Column(name, field.kind, field.label, field) for name, field in layer.fields().items()]
-    return declared + [Column(name, kind, label) for name, kind, label in _KEPT]
+    every = declared + [Column(name, kind, label) for name, kind, label in _KEPT]
+    return every if names is None else [column for column in every if column.name in names]
 
 
-def headings(layer: type[Layer], language: Language) -> list[str]:
+def headings(found: Sequence[Column], language: Language) -> list[str]:
     """Return the names of the columns in files of programs: Chinese ones, or in English those of the database.
 
     A label that two fields share gives way to the name; the database's own columns keep theirs.
     """
-    found = columns(layer)
     labels = [column.label.zh.casefold() for column in found]
     chinese = language == "zh"
     return [c.label.zh if chinese and c.field and labels.count(c.label.zh.casefold()) == 1 else c.name for c in found]
 
 
-def values(layer: type[Layer]) -> Iterator[ColumnElement[Any]]:
+def values(layer: type[Layer], found: Sequence[Column]) -> Iterator[ColumnElement[Any]]:
     """Yield the SQL of each column, as Python and Arrow take it."""
     table = layer.__table__
-    for column in columns(layer):
+    for column in found:
         own = table.c[column.name]
         yield cast(own, Double) if column.kind == "money" else cast(own, Text) if column.kind == "json" else own
 
 
-def texts(layer: type[Layer], language: Language) -> Iterator[ColumnElement[Any]]:
+def texts(layer: type[Layer], found: Sequence[Column], language: Language) -> Iterator[ColumnElement[Any]]:
     """Yield the SQL of each column as text: numbers without idle zeros, moments in UTC, nothing where it is null.
 
     A text that a spreadsheet would compute (`=1+1`, `+cmd|...`) gets an apostrophe before it, as OWASP advises.
     """
     table = layer.__tablename__
     yes, no = ("是", "否") if language == "zh" else ("yes", "no")
-    for column in columns(layer):
+    for column in found:
         own = f'{table}."{column.name}"'
         sql = {
             "flag": f"CASE {own} WHEN true THEN '{yes}' WHEN false THEN '{no}' END",
@@ -111,7 +114,7 @@ def binary(layer: type[Layer], place: Place) -> ColumnElement[bytes]:
     return func.ST_AsBinary(place.shape(layer), type_=LargeBinary)
 
 
-def schema(layer: type[Layer], names: list[str], geometry: str = "geom") -> pa.Schema:
+def schema(found: Sequence[Column], names: Sequence[str], geometry: str = "geom") -> pa.Schema:
     """Return the columns of a file, the geometry last; a format may give a column another type."""
-    fields = [pa.field(name, column.arrow()) for name, column in zip(names, columns(layer), strict=True)]
+    fields = [pa.field(name, column.arrow()) for name, column in zip(names, found, strict=True)]
     return pa.schema([*fields, pa.field(geometry, pa.binary(), metadata=WKB)])

@@ -39,13 +39,13 @@ def _place(source: Source) -> Iterator[ColumnElement[Any]]:
 
 
 def _pieces(source: Source) -> Generator[bytes]:
-    columns = list(texts(source.layer, source.language))
+    columns = list(texts(source.layer, source.columns, source.language))
     if source.place.shift is None:
         query = source.query(*columns, *_place(source))
         chunks = _counted(source, copied(source.connection, query, CSV))
     else:
         chunks = _shifted(source, columns)
-    head = _BOM + _written([[*headings(source.layer, source.language), *place_headings(source)]])
+    head = _BOM + _written([[*headings(source.columns, source.language), *place_headings(source)]])
     with closing(chunks):
         first = next(chunks, b"")  # a query that fails at once fails before anything is sent
         yield from chain((head, first), chunks)

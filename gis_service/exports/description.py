@@ -17,7 +17,7 @@ def described(source: Source) -> bytes:
     """Return what is said of a file whose columns have the usual names."""
     said = about(source) | {"crs_note": {"zh": source.place.words.zh, "en": source.place.words.en}}
     return orjson.dumps(
-        said | {"fields": fields(source, headings(source.layer, source.language))}, option=orjson.OPT_INDENT_2
+        said | {"fields": fields(source, headings(source.columns, source.language))}, option=orjson.OPT_INDENT_2
     )
 
 

@@ -15,7 +15,7 @@ from openpyxl.styles import Alignment, Font
 from openpyxl.utils import get_column_letter
 
 from gis_service.exports.about import dictionary, lines
-from gis_service.exports.columns import Column, binary, columns, values
+from gis_service.exports.columns import Column
 from gis_service.exports.comma import place_headings
 from gis_service.exports.format import Format
 from gis_service.exports.source import Source
@@ -32,9 +32,9 @@ _RECORDS, _FIELDS, _ABOUT = Label("记录", "Records"), Label("字段说明", "F
 
 def column_headings(source: Source) -> list[str]:
     """Return the headings of the records: labels, with the unit; one that two columns share has the name beside."""
-    found = columns(source.layer)
-    labels = [column.label.in_(source.language) for column in found]
-    return [_heading(column, label, twice=labels.count(label) > 1) for column, label in zip(found, labels, strict=True)]
+    labels = [column.label.in_(source.language) for column in source.columns]
+    pairs = zip(source.columns, labels, strict=True)
+    return [_heading(column, label, twice=labels.count(label) > 1) for column, label in pairs]
 
 
 def _heading(column: Column, label: str, *, twice: bool) -> str:
@@ -83,10 +83,10 @@ def _sheet(book: Workbook, title: Label, language: Language, head: Sequence[str]
 
 
 def _records(source: Source) -> Iterator[list[Any]]:
-    words = Words(source.layer, source.language)
-    number = len(columns(source.layer))
+    words = Words(source.columns, source.language)
+    number = len(source.columns)
     points = source.layer.geometry == ("Point",)
-    for part in source.rows(source.query(*values(source.layer), binary(source.layer, source.place)), _AT_ONCE):
+    for part in source.rows(source.records(), _AT_ONCE):
         for row, shape in zip(part, source.place.shifted([row[-1] for row in part]), strict=True):
             told = [words.of(i, row[i]) for i in range(number)]
             if shape is None:

@@ -15,8 +15,8 @@ from layers import Label
 
 
 def _write(source: Source, path: Path) -> None:
-    names = headings(source.layer, source.language)
-    columns = schema(source.layer, names)
+    names = headings(source.columns, source.language)
+    columns = schema(source.columns, names)
     said = about(source) | {"fields": fields(source, names)}
     options = {
         "TITLE": source.layer.title.in_(source.language),

@@ -23,7 +23,7 @@ _GEOMETRY = b'"geometry": '
 
 def features(source: Source) -> Generator[bytes]:
     """Stream the features as GeoJSON texts, each on a line of its own."""
-    text = as_geojson(source.layer, crs=source.place)
+    text = as_geojson(source.layer, properties=source.export.properties, crs=source.place)
     if source.place.shift is None:
         query = source.chosen(text).with_only_columns(text.selected_columns.feature, maintain_column_froms=True)
         with closing(copied(source.connection, query, JSON)) as chunks:
@@ -47,7 +47,7 @@ def _pieces(source: Source) -> Generator[bytes]:
     head: dict[str, Any] = {"type": "FeatureCollection", **about(source)}
     if source.place.crs is not None and not source.place.is_stored:  # as before RFC 7946, and as GDAL and QGIS read it
         head["crs"] = {"type": "name", "properties": {"name": f"urn:ogc:def:crs:EPSG::{source.place.srid}"}}
-    head["fields"] = fields(source, headings(source.layer, "en"))
+    head["fields"] = fields(source, headings(source.columns, "en"))
     end = b""
     with closing(features(source)) as chunks:
         first = next(chunks, b"")  # a query that fails at once fails before anything is sent

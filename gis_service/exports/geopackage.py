@@ -13,7 +13,7 @@ import orjson
 
 from gis_service.exports.about import about
 from gis_service.exports.batches import batches, spatial, write
-from gis_service.exports.columns import KINDS, Column, columns, headings, schema
+from gis_service.exports.columns import KINDS, Column, headings, schema
 from gis_service.exports.format import Format
 from gis_service.exports.source import Source
 from layers import Label, Language
@@ -38,15 +38,15 @@ INSERT INTO gpkg_extensions (table_name, extension_name, definition, scope)
 
 def _write(source: Source, path: Path) -> None:
     layer, language = source.layer, source.language
-    names = headings(layer, language)
-    shaped = schema(layer, names)
+    names = headings(source.columns, language)
+    shaped = schema(source.columns, names)
     described = {"IDENTIFIER": layer.title.in_(language), "DESCRIPTION": orjson.dumps(about(source)).decode()}
     described["VERSION"] = "1.2"  # what older QGIS and ArcGIS read without a word
     table = layer.__tablename__
     write(path, shaped, batches(source, shaped), driver="GPKG", layer=table, **spatial(source), **described)
     with closing(sqlite3.connect(path)) as file, file:
         file.executescript(_TABLES)
-        for name, column in zip(names, columns(layer), strict=True):
+        for name, column in zip(names, source.columns, strict=True):
             field = column.field
             codes = f"{table}_{column.name}" if field and field.vocabulary else None
             file.execute(

@@ -13,16 +13,16 @@ import shapely
 
 from gis_service.exports.about import about, fields
 from gis_service.exports.batches import batches
-from gis_service.exports.columns import columns, headings, schema
+from gis_service.exports.columns import headings, schema
 from gis_service.exports.format import Format
 from gis_service.exports.source import Source
 from layers import Label
 
 
 def _write(source: Source, path: Path) -> None:
-    names = headings(source.layer, source.language)
-    shaped = schema(source.layer, names, "geometry")
-    for index, column in enumerate(columns(source.layer)):
+    names = headings(source.columns, source.language)
+    shaped = schema(source.columns, names, "geometry")
+    for index, column in enumerate(source.columns):
         told = {"label_zh": column.label.zh, "label_en": column.label.en, "unit": column.unit}
         shaped = shaped.set(index, shaped.field(index).with_metadata({k: v for k, v in told.items() if v}))
     shaped = shaped.set(len(names), pa.field("geometry", pa.binary()))

@@ -9,7 +9,7 @@ from xml.sax.saxutils import escape
 import shapely
 
 from gis_service.exports.about import lines
-from gis_service.exports.columns import binary, values
+from gis_service.exports.columns import columns
 from gis_service.exports.format import Format
 from gis_service.exports.source import Source
 from gis_service.exports.words import Words
@@ -24,13 +24,13 @@ _ELEMENTS = ("id", "name", "description", "timestamp", "begin", "end", "icon")
 
 
 def _pieces(source: Source) -> Generator[bytes]:
-    layer, words = source.layer, Words(source.layer, source.language)
+    layer, words = source.layer, Words(columns(source.layer), source.language)
     names = list(layer.fields())
     symbol = names.index(layer.symbol.field)
     labels = [field.label.in_(source.language) for field in layer.fields().values()]
     styles = {term.code: f"s{number}" for number, term in enumerate(_vocabulary(source))}
     head = _HEAD + "".join(_opening(source))
-    for part in source.rows(source.query(*values(layer), binary(layer, source.place)), _AT_ONCE):
+    for part in source.rows(source.records(), _AT_ONCE):
         marks = [head]
         for row, shape in zip(part, source.place.shifted([row[-1] for row in part]), strict=True):
             told = [(i, _xml(words.of(i, row[i]))) for i in range(len(names)) if row[i] is not None]

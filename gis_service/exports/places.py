@@ -37,7 +37,8 @@ EXAMPLES = ("EPSG:4490", "EPSG:4326", "EPSG:4549", "EPSG:3857", "GCJ02", "BD09")
 class Place:
     """What coordinates are given in: `srid` of EPSG and its `crs`, or a `shift` from WGS 84, which has neither.
 
-    `decimals` are those of a millimetre or finer; `axes` name the first and the second coordinate.
+    `decimals` are those of a millimetre or finer; `axes` name the first and the second coordinate: east, then north,
+    as files have it, unless `north_first`.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Place:
     shift: Callable[[offsets.Points], offsets.Points] | None = None
     decimals: int = DECIMALS
     axes: tuple[Label, Label] = _DEGREES
+    north_first: bool = False
 
     @property
     def is_stored(self) -> bool:
@@ -80,9 +82,9 @@ class Place:
 
     def _moved(self, geom: ColumnElement[Any]) -> ColumnElement[Any]:
         stored = func.ST_SetSRID(geom, literal_column(str(_WGS84)), type_=NullType)
-        if self.shift or self.is_stored:
-            return stored
-        return func.ST_Transform(stored, literal_column(str(self.srid)), type_=NullType)
+        if not (self.shift or self.is_stored):
+            stored = func.ST_Transform(stored, literal_column(str(self.srid)), type_=NullType)
+        return func.ST_FlipCoordinates(stored, type_=NullType) if self.north_first else stored
 
     def shifted(self, wkb: Sequence[bytes | None]) -> NDArray[np.object_]:
         """Return geometries of the database where the file wants them, None where there is none."""

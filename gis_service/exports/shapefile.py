@@ -23,7 +23,7 @@ from sqlalchemy import ColumnElement, func, or_
 
 from gis_service.exports.about import dictionary, lines
 from gis_service.exports.batches import batches, write
-from gis_service.exports.columns import Column, columns, headings, schema
+from gis_service.exports.columns import Column, headings, schema
 from gis_service.exports.format import Format
 from gis_service.exports.source import Source
 from layers import Label
@@ -99,10 +99,9 @@ _FITS: Mapping[str, Callable[[Any], Any]] = {"money": _money, "moment": _moment}
 
 
 def _write(source: Source, path: Path) -> None:
-    layer, encoding = source.layer, source.export.encoding
-    kept = columns(layer)
-    names = short_names(headings(layer, "zh" if encoding == "GBK" else "en"), encoding)
-    shaped = schema(layer, names)
+    kept, encoding = source.columns, source.export.encoding
+    names = short_names(headings(kept, "zh" if encoding == "GBK" else "en"), encoding)
+    shaped = schema(kept, names)
     for index, column in enumerate(kept):
         if column.kind in _TYPES:
             shaped = shaped.set(index, pa.field(names[index], _TYPES[column.kind]))

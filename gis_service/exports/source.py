@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from gis_service.database import Database, District
 from gis_service.errors import DatabaseError, FilterError, GisError, UsageError
+from gis_service.exports.columns import binary, columns, values
 from gis_service.exports.places import EXAMPLES, Place, place
 from layers import Language, Layer, Role, with_role
 
@@ -51,8 +52,8 @@ class Brake:
 class Export:
     """What is asked for: a layer, or what `where` chooses of it, as it is or stood on a day, and where on earth.
 
-    `filter` and `area` are what `where` was made of, in the words of who asks: files say them. `progress` is called
-    with the features so far.
+    `properties` chooses some columns, `order` another order than that of ids. `filter` and `area` are what `where` was
+    made of, in the words of who asks: files say them. `progress` is called with the features so far.
     """
 
     database: Database
@@ -61,6 +62,8 @@ class Export:
     as_of: date | None = None
     place: Place = field(default_factory=place)
     language: Language = "zh"
+    properties: tuple[str, ...] | None = None
+    order: tuple[ColumnElement[Any], ...] = ()
     filter: str = ""
     area: str = ""
     encoding: str = "UTF-8"
@@ -91,12 +94,17 @@ class Export:
 
 
 class Source:
-    """The records of an export, in the order of their ids, and how many of them have gone out."""
+    """The records of an export, in their order, and how many of them have gone out."""
 
     def __init__(self, export: Export, connection: Connection, district: District) -> None:
         self.export, self.connection, self.district = export, connection, district
         self.layer, self.place, self.language = export.layer, export.place, export.language
+        self.columns = columns(export.layer, export.properties)
         self.number = 0
+
+    def records(self) -> Select[Any]:
+        """Return a SELECT of the columns and the geometry as WKB."""
+        return self.query(*values(self.layer, self.columns), binary(self.layer, self.place))
 
     def query(self, *columns: ColumnElement[Any]) -> Select[Any]:
         """Return a SELECT of these columns of the records asked for."""
@@ -105,7 +113,7 @@ class Source:
     def chosen(self, query: Select[Any]) -> Select[Any]:
         """Narrow a SELECT from the layer's table to the records asked for."""
         where = self.export.where
-        return query.where(true() if where is None else where).order_by(self.layer.id)
+        return query.where(true() if where is None else where).order_by(*self.export.order, self.layer.id)
 
     def rows(self, query: Select[Any], at_once: int = ROWS) -> Iterator[Sequence[Row[Any]]]:
         """Yield some thousands of rows at a time.

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gis_service.exports.columns import Column, columns
-from layers import Language, Layer, registry
+from gis_service.exports.columns import Column
+from layers import Language, registry
 
 
 class Words:
-    """Says the values of a layer's columns in one language."""
+    """Says the values of columns in one language."""
 
-    def __init__(self, layer: type[Layer], language: Language) -> None:
-        self._known = [_words(column, language) for column in columns(layer)]
+    def __init__(self, columns: Sequence[Column], language: Language) -> None:
+        self._known = [_words(column, language) for column in columns]
 
     def of(self, index: int, value: Any) -> Any:  # noqa: ANN401 - whatever a record holds
         """Return the value of the column at `index` in words, itself where there are none for it."""

@@ -13,6 +13,7 @@ from fastapi.responses import Response
 
 from gis_service.api.headers import HERS_TO_KEEP
 from gis_service.errors import UnknownValue
+from gis_service.exports import FORMATS
 from layers import Layer
 
 JSON, HTML = "application/json", "text/html"
@@ -22,6 +23,9 @@ OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
 DOCUMENTS: Mapping[str, str] = {"json": JSON, "html": HTML}
 """The formats of what is no feature, by the value of `f`; the first where nothing is asked for."""
 FEATURES: Mapping[str, str] = {"json": GEOJSON, "html": HTML, "geojson": GEOJSON}
+FILES: Mapping[str, str] = {suffix: FORMATS[suffix].media_type for suffix in ("fgb", "csv", "parquet")}
+"""The files that a page of features comes in."""
+ITEMS: Mapping[str, str] = {**FEATURES, **FILES}
 SCHEMAS: Mapping[str, str] = {"json": SCHEMA, "html": HTML}
 
 
@@ -36,7 +40,11 @@ TILE = told({"mvt": MVT}) | {204: {"description": "Nothing is in the tile."}}
 Links = list[dict[str, str]]
 FormatQuery = Annotated[
     str | None,
-    Query(alias="f", description="Format: json or html; by default what Accept asks for.", examples=["json"]),
+    Query(
+        alias="f",
+        description="Format: json, html; of features also fgb, csv, parquet. By default what Accept asks for.",
+        examples=["json"],
+    ),
 ]
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
-from gis_service.api.ogc.answers import GEOJSON, HTML, JSON, MVT, OPENAPI, SCHEMA, TILEJSON
+from gis_service.api.ogc.answers import FEATURES, FILES, GEOJSON, HTML, ITEMS, JSON, MVT, OPENAPI, SCHEMA, TILEJSON
 from gis_service.api.ogc.schemas import queryable
 from gis_service.api.openapi import ANY_OF_THESE, SECURITY, TO_SIGN_IN
 from gis_service.filters import filterable
@@ -98,6 +98,7 @@ _STRING = {"type": "string"}
 _COUNTED = {"type": "integer", "minimum": 0}
 _SELECTING = ["bbox", "bbox-crs", "datetime", "filter", "filter-lang", "filter-crs", "as_of"]
 """The parameters that choose features, beside their properties."""
+_FILE: dict[str, Any] = {"schema": {"type": "string", "format": "binary"}}
 
 
 def definition(root: str, title: str, settings: Settings, crs: Sequence[str], language: Language) -> dict[str, Any]:
@@ -153,7 +154,8 @@ def _parameters(settings: Settings, crs: Sequence[str]) -> dict[str, Any]:
         "properties": _query("properties", names, "Properties to return."),
         "as_of": _query("as_of", day, "The records as they stood at the end of this day."),
         "f": _query("f", _STRING | {"enum": ["json", "html"]}, "Format; by default what Accept asks for."),
-        "f-items": _query("f", _STRING | {"enum": ["json", "geojson", "html"]}, "Format; by default by Accept."),
+        "f-item": _query("f", _STRING | {"enum": list(FEATURES)}, "Format; by default what Accept asks for."),
+        "f-items": _query("f", _STRING | {"enum": list(ITEMS)}, "Format; by default what Accept asks for."),
         "lang": _query("lang", _STRING | {"enum": ["zh", "en"]}, "Language of titles and errors."),
         "f-tileset": _query("f", _STRING | {"enum": ["json", "tilejson", "html"]}, "Format; by default by Accept."),
         "f-tile": _query("f", _STRING | {"enum": ["mvt"]}, "Format: Mapbox Vector Tile."),
@@ -220,12 +222,12 @@ def _of(layer: type[Layer], language: Language) -> Iterable[tuple[str, dict[str,
         content = {SCHEMA: {"schema": {"type": "object"}}, **page}
         yield f"{root}/{part}", _get(f"{title}: {part}", f"{name}.{part}", content, ["f"])
     own = [_own(key, layer, language) for key in filterable(layer)]
-    content = {GEOJSON: _json("featureCollectionGeoJSON"), **page}
+    content = {GEOJSON: _json("featureCollectionGeoJSON"), **page, **dict.fromkeys(FILES.values(), _FILE)}
     told = ("Content-Crs", "OGC-NumberReturned", "OGC-NumberMatched", "Link")
     every = ["limit", "offset", "after", *_SELECTING, "crs", "sortby", "properties", "f-items", *own]
     yield f"{root}/items", _get(f"{title}: features", f"{name}.items", content, every, headers=told)
     content = {GEOJSON: _json("featureGeoJSON"), **page}
-    one = ["featureId", "crs", "properties", "f-items", "as_of"]
+    one = ["featureId", "crs", "properties", "f-item", "as_of"]
     yield f"{root}/items/{{featureId}}", _get(f"{title}: a feature", f"{name}.item", content, one, headers=told[:1])
     yield from _tiles(f"{root}/tiles", name, title, [*_SELECTING, *own])
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import orjson
 from fastapi import APIRouter, Depends, Query, Request
@@ -14,12 +14,13 @@ from fastapi.responses import Response
 from geoalchemy2 import Geometry
 from shapely import Geometry as Shape
 from shapely import to_wkb
-from sqlalchemy import ColumnElement, and_, func, or_
+from sqlalchemy import ColumnElement, Connection, and_, func, or_
 
 from gis_service.api.deps import (
     AsOfDep,
     AsOfGiven,
     ConnectionDep,
+    DatabaseDep,
     DistrictDep,
     LanguageDep,
     LayerDep,
@@ -29,9 +30,12 @@ from gis_service.api.deps import (
 from gis_service.api.ogc import pages
 from gis_service.api.ogc.answers import (
     FEATURES,
+    FILES,
     GEOJSON,
     HTML,
+    ITEMS,
     FormatQuery,
+    Links,
     asked,
     chosen,
     link,
@@ -41,13 +45,15 @@ from gis_service.api.ogc.answers import (
     told,
     weak_tag,
 )
+from gis_service.api.ogc.files import file
 from gis_service.api.ogc.schemas import returnables
 from gis_service.crs import Crs, find
 from gis_service.errors import UnknownValue, UsageError
+from gis_service.exports import Export
 from gis_service.extents import known_count
 from gis_service.features import listed, one
 from gis_service.filters import Written, equal, filterable, where
-from gis_service.items import Page, counted, order, page
+from gis_service.items import Page, Turn, bare, counted, order, page
 from gis_service.moments import during
 from layers import STORED_SRID, Layer
 
@@ -144,21 +150,9 @@ def crs_of(district: DistrictDep, crs: CrsQuery = None) -> Crs:
     return find("crs", crs, district.metric_srid)
 
 
-PropertiesDep = Annotated[tuple[str, ...], Depends(properties_of)]
-CrsDep = Annotated[Crs, Depends(crs_of)]
-
-
-@router.get("/ogc/collections/{layer}/items", response_class=Response, responses=told(FEATURES))
-def list_items(
-    request: Request,
-    connection: ConnectionDep,
+def turned(
     layer: LayerDep,
-    asked_for: AskedDep,
-    properties: PropertiesDep,
-    crs: CrsDep,
-    district: DistrictDep,
     today: AsOfDep,
-    language: LanguageDep,
     settings: SettingsDep,
     limit: Annotated[
         int | None, Query(ge=1, description="Features on the page; more than the most is the most.")
@@ -166,48 +160,77 @@ def list_items(
     offset: Annotated[int, Query(ge=0, le=_MOST_SKIPPED, description="Features to skip; `next` is faster.")] = 0,
     after: Annotated[str, Query(description="Where the page begins, from the link `next`.")] = "",
     sortby: Annotated[str, Query(description="Properties, comma-separated; `-` goes down.", examples=["-name"])] = "",
+) -> Turn:
+    """Return which page is asked for."""
+    keys = order(layer, listed(sortby), today)
+    return Turn(min(limit or settings.page_size, settings.page_limit), after, offset, keys)
+
+
+PropertiesDep = Annotated[tuple[str, ...], Depends(properties_of)]
+CrsDep = Annotated[Crs, Depends(crs_of)]
+TurnDep = Annotated[Turn, Depends(turned)]
+
+
+@router.get("/ogc/collections/{layer}/items", response_class=Response, responses=told(ITEMS))
+def list_items(
+    request: Request,
+    database: DatabaseDep,
+    connection: ConnectionDep,
+    layer: LayerDep,
+    asked_for: AskedDep,
+    properties: PropertiesDep,
+    crs: CrsDep,
+    district: DistrictDep,
+    as_of: AsOfGiven,
+    language: LanguageDep,
+    turn: TurnDep,
     f: FormatQuery = None,
 ) -> Response:
     """Return a page of features that match, with a link to the next. Any queryable is a parameter, too: `?status=…`."""
-    kind = chosen(request, f, FEATURES)
-    found = page(
-        connection,
-        layer,
-        asked_for.clause,
-        limit=min(limit or settings.page_size, settings.page_limit),
-        after=after,
-        offset=offset,
-        keys=order(layer, listed(sortby), today),
-        properties=properties,
-        crs=crs,
-    )
-    matched = _matched(connection, layer, asked_for, found, offset) if not after else None
-    links = [*self_links(request, kind, FEATURES), link("collection", of_layer(request, layer), "application/json")]
+    kind = chosen(request, f, ITEMS)
+    if kind in FILES.values():
+        found = bare(connection, layer, asked_for.clause, turn)
+    else:
+        found = page(connection, layer, asked_for.clause, turn, properties=properties, crs=crs)
+    matched = _matched(connection, layer, asked_for, found, turn)
+    links = [*self_links(request, kind, ITEMS), link("collection", of_layer(request, layer), "application/json")]
     if found.following:
         links.append(link("next", asked(request, after=found.following, offset=None), kind))
     if kind == HTML:
         return pages.items(request, layer, found, matched, links, district, language)
-    return _page(request, found, matched, links, crs)
+    headers = _headers(found, matched, links, crs)
+    if kind in FILES.values():
+        order = tuple(key.order() for key in turn.keys)
+        export = Export(database, layer, layer.id.in_(found.ids), as_of, properties=properties, order=order)
+        return file(export, crs, kind, headers)
+    return _page(request, found, matched, links, headers)
 
 
-def _matched(connection: Any, layer: type[Layer], asked_for: Asked, found: Page, offset: int) -> int | None:  # noqa: ANN401
+def _matched(connection: Connection, layer: type[Layer], asked_for: Asked, found: Page, turn: Turn) -> int | None:
     """Return how many features match; None where counting them would take longer than it is worth."""
-    if found.following is None and (found.number or not offset):
-        return offset + found.number
+    if turn.after:
+        return None
+    if found.following is None and (found.ids or not turn.offset):
+        return turn.offset + len(found.ids)
     known = known_count(connection, layer) if not asked_for.clauses else None
     return known if known is not None else counted(connection, layer, asked_for.clause)
 
 
-def _page(request: Request, found: Page, matched: int | None, links: list[dict[str, str]], crs: Crs) -> Response:
-    said = {"numberReturned": found.number} | ({} if matched is None else {"numberMatched": matched})
-    moment = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    head = orjson.dumps({"type": "FeatureCollection", **said, "timeStamp": moment, "links": links})
-    headers = {"Content-Crs": f"<{crs.uri}>", "OGC-NumberReturned": str(found.number)}
+def _headers(found: Page, matched: int | None, links: Links, crs: Crs) -> dict[str, str]:
+    """Return what an answer of any format says in its head: how many features, in which CRS, and where the next are."""
+    headers = {"Content-Crs": f"<{crs.uri}>", "OGC-NumberReturned": str(len(found.ids))}
     if matched is not None:
         headers["OGC-NumberMatched"] = str(matched)
-    following = [one for one in links if one["rel"] == "next"]
+    following = next((other for other in links if other["rel"] == "next"), None)
     if following:
-        headers["Link"] = f'<{following[0]["href"]}>; rel="next"; type="{GEOJSON}"'
+        headers["Link"] = f'<{following["href"]}>; rel="next"; type="{following["type"]}"'
+    return headers
+
+
+def _page(request: Request, found: Page, matched: int | None, links: Links, headers: dict[str, str]) -> Response:
+    said = {"numberReturned": len(found.ids)} | ({} if matched is None else {"numberMatched": matched})
+    moment = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    head = orjson.dumps({"type": "FeatureCollection", **said, "timeStamp": moment, "links": links})
     tag = weak_tag(found.features, orjson.dumps(said), orjson.dumps(links))
     return tagged(request, (head[:-1], b',"features":[\n', found.features, b"\n]}"), GEOJSON, tag, **headers)
 

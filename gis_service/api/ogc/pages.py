@@ -34,7 +34,7 @@ def items(
         "features": orjson.loads(b"[" + found.features + b"]"),
         "shown": list(layer.fields())[:_SHOWN],
         "matched": matched,
-        "number": found.number,
+        "number": len(found.ids),
         "next": next((one["href"] for one in links if one["rel"] == "next"), None),
         "geojson": asked(request, f="json"),
         "filter": request.query_params.get("filter", ""),
