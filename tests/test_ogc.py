@@ -149,14 +149,7 @@ def test_every_path_of_the_definition_answers_as_it_says(service: httpx.Client) 
     server = definition["servers"][0]["url"]
     for path, operations in definition["paths"].items():
         for kind in operations["get"]["responses"]["200"]["content"]:
-<<<<<<< HEAD
             answer = service.get(server + _filled(service, path).rstrip("/"), params={"f": _FORMATS.get(kind, "json")})
-=======
-            f = {HTML: "html", **{file: f for f, file in FILES.items()}}.get(kind, "json")
-            answer = service.get(
-                server + path.replace("{featureId}", quote(code, safe="")).rstrip("/"), params={"f": f}
-            )
->>>>>>> 8a0fb87 (Give pages of /ogc as FlatGeobuf, CSV and GeoParquet, by the exports' own writers)
             assert (answer.status_code, answer.headers["content-type"].removesuffix("; charset=utf-8")) == (
                 200,
                 kind,
@@ -165,6 +158,7 @@ def test_every_path_of_the_definition_answers_as_it_says(service: httpx.Client) 
 
 
 _FORMATS = {
+    **{kind: f for f, kind in FILES.items()},
     HTML: "html",
     "application/vnd.mapbox-vector-tile": "mvt",
     "application/vnd.mapbox.tile+json": "tilejson",
