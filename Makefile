@@ -9,16 +9,21 @@ ASSETS := gis_service/web/vendor
 
 .PHONY: help
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: $(SERVICE) $(ASSETS) ## set up, start the database, serve; Ctrl-C stops both
 	@exec .venv/bin/gis run
 
 .PHONY: test
-test: BROWSER = browser
+test: ALSO = browser
 test: $(DEV) $(ASSETS) ## set up and run the tests; ARGS="-k cluster" chooses
 	@.venv/bin/python -m pytest $(ARGS)
+
+.PHONY: test-clients
+test-clients: ALSO = qgis
+test-clients: $(DEV) ## set up QGIS too, and run the tests with it as the client
+	@.venv/bin/python -m pytest tests/clients $(ARGS)
 
 .PHONY: check
 check: $(DEV) ## lint, format, types, direction of imports
@@ -53,7 +58,7 @@ clean: ## remove what set-up made; the database stays
 
 .PHONY: system
 system:
-	@scripts/setup.sh system $(BROWSER)
+	@scripts/setup.sh system $(ALSO)
 
 $(SERVICE): requirements/service.lock pyproject.toml | system
 	@scripts/setup.sh python service
