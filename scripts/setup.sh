@@ -1,7 +1,7 @@
 #!/bin/sh
 # Brings a clone to where it runs, one part a call; parts that are done already cost nothing. Called by make.
 #
-#   setup.sh system [browser|qgis]  packages of the system: PostGIS, fonts, Python; for tests a browser, or QGIS
+#   setup.sh system [browser|qgis]  packages of the system: PostGIS, fonts, Python; for tests a browser, or QGIS and GDAL
 #   setup.sh python service|dev     .venv from a lock, and the project in it (`packages`, then `project`)
 #   setup.sh assets                 what the pages load, from npm to gis_service/web/vendor
 set -eu
@@ -47,7 +47,9 @@ has_fonts() {
 
 has_browser() { has chromium || has chromium-browser || has google-chrome; }
 
-has_qgis() { /usr/bin/python3 -c 'import importlib.util, sys; sys.exit(not importlib.util.find_spec("qgis"))' 2>/dev/null; }
+has_qgis() { # for the Python of the system, which it belongs to; and GDAL's programs
+  has ogr2ogr && /usr/bin/python3 -c 'import importlib.util, sys; sys.exit(not importlib.util.find_spec("qgis"))' 2>/dev/null
+}
 
 find_python() { # the locks hold wheels for these versions
   for python in ${PYTHON:-} python3 python3.14 python3.13 python3.12 python3.11; do
@@ -71,12 +73,12 @@ packages() { # packages apt|dnf|brew PART...: their names
       apt-fonts) echo fonts-noto-cjk ;;
       apt-python) echo python3 python3-venv ;;
       apt-browser) if grep -q '^ID=ubuntu' /etc/os-release 2>/dev/null; then echo chromium-browser; else echo chromium; fi ;;
-      apt-qgis) echo python3-qgis ;;
+      apt-qgis) echo python3-qgis gdal-bin ;;
       dnf-database) echo postgresql-server postgis ;;
       dnf-fonts) echo google-noto-sans-cjk-vf-fonts ;;
       dnf-python) echo python3 ;;
       dnf-browser) echo chromium ;;
-      dnf-qgis) echo qgis ;;
+      dnf-qgis) echo qgis gdal ;;
       brew-database) echo postgis ;;
       brew-fonts) ;;
       brew-python) echo python@3.13 ;;
