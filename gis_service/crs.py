@@ -59,6 +59,10 @@ class Crs:
         turned = func.ST_FlipCoordinates(moved) if self.north_first else moved
         return func.ST_SetSRID(turned, _WGS_84, type_=Geometry)
 
+    def east_first(self, shape: shapely.Geometry) -> shapely.Geometry:
+        """Return a shape that is given in the order of this CRS's axes with longitude or easting first."""
+        return shapely.transform(shape, lambda pairs: pairs[:, ::-1]) if self.north_first else shape
+
     def stored(self, shape: shapely.Geometry) -> shapely.Geometry:
         """Return a shape that is given in this CRS in the stored one.
 
@@ -67,7 +71,7 @@ class Crs:
         UsageError
             Where it lies outside of what this CRS can describe.
         """
-        turned = shapely.transform(shape, lambda pairs: pairs[:, ::-1]) if self.north_first else shape
+        turned = self.east_first(shape)
         moved = turned if self.is_stored else shapely.transform(turned, _to_stored(self.srid), interleaved=False)
         if not all(map(math.isfinite, shapely.get_coordinates(moved).ravel())):
             raise self._out_of_range()

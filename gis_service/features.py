@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Protocol
 
 from sqlalchemy import (
@@ -188,11 +188,12 @@ def page(
 
 @dataclass(frozen=True)
 class Found:
-    """One feature: its code, its GeoJSON text, and its ETag."""
+    """One feature: its code, its GeoJSON text, the ETag of its version, and when that was recorded."""
 
     code: str
     feature: bytes
     etag: str
+    recorded: datetime
 
 
 def etag(id: int, version: int) -> str:
@@ -215,11 +216,12 @@ def one(
     UnknownName
         With codes that are near.
     """
-    query = as_geojson(layer, properties=properties, crs=crs).add_columns(layer.version).where(layer.code == code)
+    rows = as_geojson(layer, properties=properties, crs=crs).add_columns(layer.version, layer.updated_at)
+    query = rows.where(layer.code == code)
     found = connection.execute(query).first()
     if found is None:
         raise unknown_feature(connection, layer, code)
-    return Found(code, str(found.feature).encode(), etag(found.id, found.version))
+    return Found(code, str(found.feature).encode(), etag(found.id, found.version), found.updated_at)
 
 
 def unknown_feature(connection: Connection, layer: type[Layer], code: str) -> UnknownName:

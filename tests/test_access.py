@@ -274,6 +274,8 @@ def test_where_nobody_is_named_nothing_is_seen(sample_district: Database) -> Non
 
 FEATURES = "/api/layers/{layer}/features"
 FEATURE = FEATURES + "/{code:path}"
+ITEMS = "/ogc/collections/{layer}/items"
+ITEM = ITEMS + "/{code:path}"
 HERSELF = ("/login", "/logout", "/api/me/password", "/api/me/tokens", "/api/me/tokens/{token}")
 """What reaches nobody but who asks."""
 
@@ -287,6 +289,10 @@ def _sent(layer: type[Layer]) -> dict[tuple[str, str], dict[str, Any]]:
         ("PUT", FEATURE): {"json": record},
         ("PATCH", FEATURE): {"json": {"properties": {"name": "新"}}},
         ("DELETE", FEATURE): {},
+        ("POST", ITEMS): {"json": record},
+        ("PUT", ITEM): {"json": record},
+        ("PATCH", ITEM): {"json": {"properties": {"name": "新"}}},
+        ("DELETE", ITEM): {},
         ("POST", FEATURE + "/attachments"): {"files": {"file": ("新.txt", b"new")}},
         ("POST", FEATURE + "/restore"): {"params": {"version": 1, "reason": "误改"}},
         ("POST", "/api/changes/{id}/undo"): {"params": {"reason": "误改"}},

@@ -23,7 +23,8 @@ leftover = APIRouter(include_in_schema=False)
 """What no other route takes at the addresses of features: it says which methods there are for who asks."""
 
 _ALL, _ONE = "/api/layers/{layer}/features", "/api/layers/{layer}/features/{code:path}"
-_JSON, _MERGE_PATCH = "application/json", "application/merge-patch+json"
+RECORD_TYPES = (GEOJSON, "application/json")
+PATCH_TYPES = ("application/merge-patch+json", "application/json", GEOJSON)
 _RECORD: dict[str, Any] = {
     "type": "object",
     "description": "A GeoJSON Feature. `properties` are the layer's writable fields (see /api/layers) and `extra`; "
@@ -50,24 +51,30 @@ def _asking(schema: dict[str, Any], example: dict[str, Any], *types: str) -> dic
     return {"requestBody": {"required": True, "content": content}}
 
 
+CREATING = _asking(_RECORD, _NEW, *RECORD_TYPES)
+REPLACING = _asking(_RECORD, FEATURE, *RECORD_TYPES)
+PATCHING = _asking(_PATCH, _CHANGED, *PATCH_TYPES)
+"""What the documentation says of the bodies."""
+
+
 def _record(
     _: Annotated[str, Depends(identity)],
-    document: Annotated[object, Depends(json_of(GEOJSON, _JSON))],
+    document: Annotated[object, Depends(json_of(*RECORD_TYPES))],
 ) -> Given:
     return record_of(document)
 
 
 def _patch(
     _: Annotated[str, Depends(identity)],
-    document: Annotated[object, Depends(json_of(_JSON, GEOJSON, _MERGE_PATCH))],
+    document: Annotated[object, Depends(json_of(*PATCH_TYPES))],
 ) -> Given:
     return patch_of(document)
 
 
 # the body stands before the connection in every route: who sends slowly holds none
-_RecordDep = Annotated[Given, Depends(_record)]
-_PatchDep = Annotated[Given, Depends(_patch)]
-_IfMatch = Annotated[
+RecordDep = Annotated[Given, Depends(_record)]
+PatchDep = Annotated[Given, Depends(_patch)]
+IfMatch = Annotated[
     str | None,
     Header(alias="If-Match", description="The ETag of the version that was read; else 412.", examples=['"12-3"']),
 ]
@@ -78,11 +85,11 @@ _IfMatch = Annotated[
     status_code=201,
     response_class=Response,
     responses={201: _STORED[200]},
-    openapi_extra=_asking(_RECORD, _NEW, GEOJSON, _JSON),
+    openapi_extra=CREATING,
 )
 def create_feature(
     layer: LayerDep,
-    given: _RecordDep,
+    given: RecordDep,
     connection: WritingDep,
     database: DatabaseDep,
     language: LanguageDep,  # noqa: ARG001 - accepted everywhere
@@ -93,15 +100,15 @@ def create_feature(
     return _answer(made, status=201, Location=address)
 
 
-@router.put(_ONE, response_class=Response, responses=_STORED, openapi_extra=_asking(_RECORD, FEATURE, GEOJSON, _JSON))
+@router.put(_ONE, response_class=Response, responses=_STORED, openapi_extra=REPLACING)
 def replace_feature(
     layer: LayerDep,
     code: str,
-    given: _RecordDep,
+    given: RecordDep,
     connection: WritingDep,
     database: DatabaseDep,
     language: LanguageDep,  # noqa: ARG001 - accepted everywhere
-    if_match: _IfMatch = None,
+    if_match: IfMatch = None,
 ) -> Response:
     """Replace a feature: fields that are not given become empty, or 未知. What only the ledger's steps set stays.
 
@@ -113,20 +120,15 @@ def replace_feature(
     return _answer(change(connection, layer, code, given, read=read, today=today, whole=True))
 
 
-@router.patch(
-    _ONE,
-    response_class=Response,
-    responses=_STORED,
-    openapi_extra=_asking(_PATCH, _CHANGED, _MERGE_PATCH, _JSON, GEOJSON),
-)
+@router.patch(_ONE, response_class=Response, responses=_STORED, openapi_extra=PATCHING)
 def patch_feature(
     layer: LayerDep,
     code: str,
-    given: _PatchDep,
+    given: PatchDep,
     connection: WritingDep,
     database: DatabaseDep,
     language: LanguageDep,  # noqa: ARG001 - accepted everywhere
-    if_match: _IfMatch = None,
+    if_match: IfMatch = None,
 ) -> Response:
     """Change only what is given of a feature: `properties`, `geometry`, or both; null empties.
 
@@ -144,7 +146,7 @@ def delete_feature(
     code: str,
     connection: WritingDep,
     language: LanguageDep,  # noqa: ARG001 - accepted everywhere
-    if_match: _IfMatch = None,
+    if_match: IfMatch = None,
     version: Annotated[
         int | None, Query(ge=1, description="The version that was read: a change since is refused.", examples=[3])
     ] = None,
@@ -176,9 +178,13 @@ def methods_of_a_feature(
 
 def _allowing(request: Request, methods: list[str]) -> Response:
     headers = {"Allow": ", ".join(["GET", "HEAD", "OPTIONS", *methods])}
+    if "POST" in methods:
+        headers["Accept-Post"] = ", ".join(RECORD_TYPES)
+    if "PATCH" in methods:
+        headers["Accept-Patch"] = ", ".join(PATCH_TYPES)
     if request.method != "OPTIONS":
         raise HTTPException(405, headers=headers)
-    return Response(status_code=204, headers=headers)
+    return Response(headers=headers)
 
 
 def _answer(found: Found, status: int = 200, **headers: str) -> Response:

@@ -4,31 +4,41 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
+from gis_service.crs import CRS84, Crs
 from gis_service.errors import BadRecord, Fault, UsageError
 from layers import Label
 
 _TAG = r'(?:W/)?("[^"]*")'
 _TAGS = re.compile(rf"\s*{_TAG}\s*(?:,\s*{_TAG}\s*)*")
+_OF_AN_ANSWER = re.compile(r'\.[0-9a-f]+"$')
+"""What a tag says behind its version of one answer among those that show it: format, CRS, choice of properties."""
 
 
 @dataclass(frozen=True)
 class Given:
-    """Properties by name, and a GeoJSON geometry (None is null) where `shaped` says that there is one."""
+    """Properties by name, and a GeoJSON geometry (None is null) in `crs` where `shaped` says that there is one."""
 
     properties: Mapping[str, Any] = field(default_factory=dict)
     geometry: Mapping[str, Any] | None = None
     shaped: bool = False
+    crs: Crs = CRS84
 
 
 @dataclass(frozen=True)
 class Read:
-    """The version that a client had read: the tags of If-Match (empty: any), else its number, else nothing is known."""
+    """The version that a client had read: the tags of If-Match (empty: any), else its number, else nothing is known.
+
+    Or it is not to have been changed after a moment (`since`), in whole seconds.
+    """
 
     tags: tuple[str, ...] | None = None
     version: int | None = None
+    since: datetime | None = None
 
 
 def record_of(document: object) -> Given:
@@ -47,6 +57,8 @@ def record_of(document: object) -> Given:
 def patch_of(document: object) -> Given:
     """Return what a merge patch (RFC 7396) of a Feature gives: its `properties`, its `geometry`, or both.
 
+    An `id` is the record's code, which stays.
+
     Raises
     ------
     UsageError
@@ -58,7 +70,8 @@ def patch_of(document: object) -> Given:
             'This must be a JSON object with properties, geometry or both, e.g. {"properties": {"name": "..."}}.',
             allowed=("properties", "geometry"),
         )
-    return _given(document)
+    given = _given(document)
+    return replace(given, properties={**given.properties, "code": document["id"]}) if "id" in document else given
 
 
 def _given(document: dict[str, Any]) -> Given:
@@ -70,15 +83,15 @@ def _given(document: dict[str, Any]) -> Given:
     return Given(properties or {}, geometry and {**geometry, "crs": crs}, "geometry" in document)
 
 
-def read_of(if_match: str | None, version: object = None) -> Read:
-    """Return which version a client says that it had read; If-Match comes first.
+def read_of(if_match: str | None, version: object = None, if_unmodified_since: str | None = None) -> Read:
+    """Return which version a client says that it had read; If-Match comes first, then If-Unmodified-Since.
 
     Weak tags count as strong ones, into which proxies that compress make them: a tag names a version, not its bytes.
 
     Raises
     ------
     UsageError
-        Where If-Match is no list of tags.
+        Where If-Match is no list of tags, or If-Unmodified-Since no date of HTTP.
     BadRecord
         Where the version is no number.
     """
@@ -91,8 +104,23 @@ def read_of(if_match: str | None, version: object = None) -> Read:
                 'If-Match must be the ETag that was read, with its quotes, e.g. "12-3", or *.',
                 parameter="If-Match",
             )
-        return Read(tuple(re.findall(_TAG, if_match)))
+        return Read(tuple(_OF_AN_ANSWER.sub('"', tag) for tag in re.findall(_TAG, if_match)))
+    if if_unmodified_since is not None:
+        return Read(since=_moment(if_unmodified_since))
     if version is not None and (not isinstance(version, int) or isinstance(version, bool)):
         why = Label("应为读取时的版本号（整数）", "must be the number of the version that was read")
         raise BadRecord.of([Fault("version", version, why)])
     return Read(None, version)
+
+
+def _moment(text: str) -> datetime:
+    """Return the moment that a date of HTTP names. A wrong one is refused: without it what others did would be lost."""
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError as error:
+        raise UsageError(
+            "If-Unmodified-Since 应为读取时的 Last-Modified，例如 Tue, 31 Oct 2023 08:00:00 GMT。",
+            "If-Unmodified-Since must be the Last-Modified that was read, e.g. Tue, 31 Oct 2023 08:00:00 GMT.",
+            parameter="If-Unmodified-Since",
+        ) from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

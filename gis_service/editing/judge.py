@@ -14,13 +14,14 @@ import shapely
 from pyproj import CRS
 from sqlalchemy import Connection, text
 
+from gis_service.crs import CRS84, Crs
 from gis_service.editing.given import Given
 from gis_service.editing.versions import Row
 from gis_service.errors import BadRecord, Fault
 from gis_service.ingest.place import Place
 from gis_service.ingest.shapes import fit
 from gis_service.ingest.values import HOLDS_NUL, Unfit, holds_nul, stored
-from layers import STORED_SRID, Label, Layer, Ledger, Subjected, registry
+from layers import Label, Layer, Ledger, Subjected, registry
 
 _LONGEST_CODE = 200
 _MOST_SHOWN = 200
@@ -61,7 +62,7 @@ class _Judge:
         self._code(values)
         self._loop(values, given.properties)
         if given.shaped:
-            values["geom"] = self._place(given.geometry, values)
+            values["geom"] = self._place(given, values)
         self._references(values)
         self._subject(values)
         if self._faults:
@@ -131,15 +132,18 @@ class _Judge:
             why = f"编号最多 {most} 个字符，不含控制字符", f"at most {most} characters, and none that cannot be printed"
             self._refuse("code", code, Label(*why))
 
-    def _place(self, geometry: Mapping[str, Any] | None, values: Mapping[str, Any]) -> shapely.Geometry | None:
+    def _place(self, given: Given, values: Mapping[str, Any]) -> shapely.Geometry | None:
         """Return the geometry as the layer stores it."""
+        geometry = given.geometry
         if geometry is None:
             if self._layer.placed and not (issubclass(self._layer, Subjected) and self._now(values, "subject_code")):
                 self._refuse("geom", None, Label("没有几何图形", "has no geometry"))
             return None
-        if not _in_degrees(geometry["crs"]):
-            rule = Label("坐标应为经度、纬度（EPSG:4490）", "coordinates must be longitude, latitude (EPSG:4490)")
-            self._refuse("geom", geometry["crs"], rule)
+        if not _agrees(geometry["crs"], given.crs):
+            named = Label(given.crs.uri, given.crs.uri)
+            if given.crs is CRS84:
+                named = Label("经度、纬度（EPSG:4490）", "longitude, latitude (EPSG:4490)")
+            self._refuse("geom", geometry["crs"], Label(f"坐标应为{named.zh}", f"coordinates must be {named.en}"))
             return None
         shape = shapely.from_geojson(orjson.dumps(geometry), on_invalid="ignore")
         if shape is None:
@@ -148,7 +152,7 @@ class _Judge:
             )
             self._refuse("geom", geometry.get("type"), rule)
             return None
-        placed, refused = _degrees()(np.array([shape], dtype=object))
+        placed, refused = _from(given.crs.srid)(np.array([given.crs.east_first(shape)], dtype=object))
         if not refused:
             placed, refused = fit(placed, self._layer.geometry)
         for value, rule in refused.values():
@@ -204,15 +208,16 @@ def _merged(target: Any, patch: Any) -> Any:  # noqa: ANN401 - JSON
     return result
 
 
-def _in_degrees(crs: Any) -> bool:  # noqa: ANN401 - JSON
-    """Say whether a `crs` member, as GeoJSON had before RFC 7946, names the coordinates that are stored."""
-    if crs is None:
+def _agrees(member: Any, crs: Crs) -> bool:  # noqa: ANN401 - JSON
+    """Say whether a `crs` member, as GeoJSON had before RFC 7946, names the CRS that coordinates are taken to be in."""
+    if member is None:
         return True
-    properties = crs.get("properties") if isinstance(crs, dict) else None
+    properties = member.get("properties") if isinstance(member, dict) else None
     name = properties.get("name") if isinstance(properties, dict) else None
-    return isinstance(name, str) and name.upper().endswith(("CRS84", ":4326", ":4490"))
+    names = ("CRS84", ":4326", ":4490") if crs is CRS84 else (f":{crs.srid}",)
+    return isinstance(name, str) and name.upper().endswith(names)
 
 
 @cache
-def _degrees() -> Place:
-    return Place(CRS.from_epsg(STORED_SRID))
+def _from(srid: int) -> Place:
+    return Place(CRS.from_epsg(srid))

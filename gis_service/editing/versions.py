@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -19,8 +19,8 @@ from gis_service.features import DECIMALS, etag, one
 from layers import Layer
 
 _NAMES_A_VERSION = re.compile(r'"(\d{1,18})-(\d{1,9})"')
-_NEARLY = 0.6 * 10.0**-DECIMALS
-"""Degrees; what a geometry is rounded by when it is written as GeoJSON is no change of it."""
+_NEARLY = 1.1 * 10.0**-DECIMALS
+"""Degrees, about a millimetre; what a geometry is rounded by when it is written, in any CRS, is no change of it."""
 
 
 @dataclass(frozen=True)
@@ -29,19 +29,20 @@ class Row:
 
     id: int
     version: int
+    recorded: datetime
     values: Mapping[str, Any]
 
 
 def row_of(connection: Connection, layer: type[Layer], table: str, condition: str, **given: object) -> Row | None:
     """Read a version from the layer's table, or from its history."""
-    columns = [layer.__table__.c[name] for name in ("id", "version", *layer.writable(), "extra")]
+    columns = [layer.__table__.c[name] for name in ("id", "version", "updated_at", *layer.writable(), "extra")]
     names = ", ".join(column.name for column in columns)
     statement = text(f"SELECT {names}, ST_AsBinary(geom) AS geom FROM {table} WHERE {condition}")
     found = connection.execute(statement.columns(**{c.name: c.type for c in columns}), given).mappings().first()
     if found is None:
         return None
     values = {**found, "geom": found["geom"] and shapely.from_wkb(bytes(found["geom"]))}
-    return Row(values.pop("id"), values.pop("version"), values)
+    return Row(values.pop("id"), values.pop("version"), values.pop("updated_at"), values)
 
 
 def differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
@@ -50,7 +51,7 @@ def differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
 
 
 def require_present(connection: Connection, layer: type[Layer], row: Row, read: Read) -> None:
-    """Refuse where If-Match asks for a version that is not the present one.
+    """Refuse where If-Match asks for a version that is not the present one, or If-Unmodified-Since for an earlier one.
 
     Raises
     ------
@@ -58,9 +59,14 @@ def require_present(connection: Connection, layer: type[Layer], row: Row, read: 
         With both versions, what has changed between them, and the present record.
     """
     present = etag(row.id, row.version)
-    if not read.tags or present in read.tags:
-        return
-    yours, known = read.tags[0], _NAMES_A_VERSION.fullmatch(read.tags[0])
+    if read.since is not None:
+        if _unmodified(connection, layer, row, read.since):
+            return
+        yours, known = read.since.isoformat(), None
+    else:
+        if not read.tags or present in read.tags:
+            return
+        yours, known = read.tags[0], _NAMES_A_VERSION.fullmatch(read.tags[0])
     was = _version(connection, layer, row, int(known[2])) if known and int(known[1]) == row.id else None
     raise StaleVersion(
         f"您读取的版本（{yours}）已不是现有版本（{present}）。请重新读取后再改。",
@@ -70,6 +76,18 @@ def require_present(connection: Connection, layer: type[Layer], row: Row, read: 
         differing=_compared(was, row, differing(was.values, row.values)) if was else [],
         feature=orjson.loads(one(connection, layer, row.values["code"]).feature),
     )
+
+
+def _unmodified(connection: Connection, layer: type[Layer], row: Row, since: datetime) -> bool:
+    """Say whether nobody has changed a record after a moment in whole seconds.
+
+    Where that second has made two versions, nobody knows which of them was read: it counts as changed.
+    """
+    second = row.recorded.replace(microsecond=0)
+    if second != since:
+        return second < since
+    made = f"SELECT EXISTS (SELECT FROM {layer.__tablename__}_history WHERE code = :code AND updated_at >= :second)"
+    return not connection.execute(text(made), {"code": row.values["code"], "second": second}).scalar_one()
 
 
 def require_unchanged(

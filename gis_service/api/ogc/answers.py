@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from datetime import UTC
+from email.utils import format_datetime
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
@@ -14,6 +16,7 @@ from fastapi.responses import Response
 from gis_service.api.headers import HERS_TO_KEEP
 from gis_service.errors import UnknownValue
 from gis_service.exports import FORMATS
+from gis_service.features import Found
 from layers import Layer
 
 JSON, HTML = "application/json", "text/html"
@@ -143,3 +146,22 @@ def tagged(request: Request, body: bytes | Sequence[bytes], kind: str, tag: str,
 def vector_tile(request: Request, content: bytes) -> Response:
     """Return a vector tile, or that nothing of it is new, or that nothing is in it."""
     return tagged(request, content, MVT, weak_tag(content))
+
+
+def with_links(found: Found, links: Links) -> bytes:
+    """Return a feature with its links."""
+    return b"".join((found.feature[:-1], b', "links": ', orjson.dumps(links), b"}"))
+
+
+def item_tag(found: Found) -> str:
+    """Return the tag of one feature: its version, by which a change is held to what was read, and what it looks like.
+
+    The latter differs by CRS and choice of properties; and where the feature lies is kept by the database, and may
+    change without the version.
+    """
+    return f"{found.etag[:-1]}.{weak_tag(found.feature)[3:]}"
+
+
+def modified(found: Found) -> str:
+    """Return when the version of a feature was recorded, as HTTP writes it."""
+    return format_datetime(found.recorded.astimezone(UTC), usegmt=True)

@@ -10,6 +10,13 @@ _CLASSES = {
     "ogcapi-features-1/1.1": ("core", "geojson", "html", "oas30"),
     "ogcapi-features-2/1.0": ("crs",),
     "ogcapi-features-3/1.0": ("queryables", "queryables-query-parameters", "filter", "features-filter"),
+    "ogcapi-features-4/1.0": (
+        "create-replace-delete",
+        "update",
+        "features",
+        "optimistic-locking-etags",
+        "optimistic-locking-timestamps",
+    ),
     "cql2/1.0": (
         "cql2-text",
         "cql2-json",

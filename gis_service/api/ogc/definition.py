@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
+from gis_service.api.ogc import writing
 from gis_service.api.ogc.answers import FEATURES, FILES, GEOJSON, HTML, ITEMS, JSON, MVT, OPENAPI, SCHEMA, TILEJSON
 from gis_service.api.ogc.schemas import queryable
 from gis_service.api.openapi import ANY_OF_THESE, SECURITY, TO_SIGN_IN
@@ -110,8 +111,8 @@ def definition(root: str, title: str, settings: Settings, crs: Sequence[str], la
         "security": ANY_OF_THESE,
         "paths": _common() | {path: item for layer in registry().values() for path, item in _of(layer, language)},
         "components": {
-            "parameters": _parameters(settings, crs),
-            "schemas": _SCHEMAS,
+            "parameters": _parameters(settings, crs) | writing.parameters(crs),
+            "schemas": {**_SCHEMAS, **writing.SCHEMAS},
             "responses": {
                 "notModified": {"description": "What the client has is what there is."},
                 "toSignIn": {"description": TO_SIGN_IN},
@@ -121,7 +122,7 @@ def definition(root: str, title: str, settings: Settings, crs: Sequence[str], la
                     "description": meaning,
                     "content": {"application/problem+json": _json("problem"), HTML: {"schema": _STRING}},
                 }
-                for status, meaning in _ERRORS.items()
+                for status, meaning in {**writing.PROBLEMS, **_ERRORS}.items()
             },
             "securitySchemes": dict(SECURITY),
         },
@@ -225,10 +226,12 @@ def _of(layer: type[Layer], language: Language) -> Iterable[tuple[str, dict[str,
     content = {GEOJSON: _json("featureCollectionGeoJSON"), **page, **dict.fromkeys(FILES.values(), _FILE)}
     told = ("Content-Crs", "OGC-NumberReturned", "OGC-NumberMatched", "Link")
     every = ["limit", "offset", "after", *_SELECTING, "crs", "sortby", "properties", "f-items", *own]
-    yield f"{root}/items", _get(f"{title}: features", f"{name}.items", content, every, headers=told)
+    reads = _get(f"{title}: features", f"{name}.items", content, every, headers=told)
+    yield f"{root}/items", reads | writing.of_items(name, title)
     content = {GEOJSON: _json("featureGeoJSON"), **page}
     one = ["featureId", "crs", "properties", "f-item", "as_of"]
-    yield f"{root}/items/{{featureId}}", _get(f"{title}: a feature", f"{name}.item", content, one, headers=told[:1])
+    reads = _get(f"{title}: a feature", f"{name}.item", content, one, headers=("Content-Crs", "Last-Modified"))
+    yield f"{root}/items/{{featureId}}", reads | writing.of_an_item(name, title)
     yield from _tiles(f"{root}/tiles", name, title, [*_SELECTING, *own])
 
 

@@ -38,12 +38,15 @@ from gis_service.api.ogc.answers import (
     Links,
     asked,
     chosen,
+    item_tag,
     link,
+    modified,
     of_layer,
     self_links,
     tagged,
     told,
     weak_tag,
+    with_links,
 )
 from gis_service.api.ogc.files import file
 from gis_service.api.ogc.schemas import returnables
@@ -250,14 +253,14 @@ def get_item(
 ) -> Response:
     """Return one feature.
 
-    `ETag` names its version, for `If-Match` of a change; of a past day there is none, for that cannot be changed.
+    `ETag` and `Last-Modified` name its version, for `If-Match` or `If-Unmodified-Since` of a change; of a past day
+    there are none, for that cannot be changed.
     """
     kind = chosen(request, f, FEATURES)
     found = one(connection, layer, code, properties=properties, crs=crs)
     links = [*self_links(request, kind, FEATURES), link("collection", of_layer(request, layer), "application/json")]
     if kind == HTML:
         return pages.item(request, layer, found, links, district, language)
-    body = (found.feature[:-1], b', "links": ', orjson.dumps(links), b"}")
-    # the tag names what people set; where the feature lies is kept by the database, and may change without it
-    version = {} if as_of else {"ETag": found.etag}
-    return tagged(request, body, GEOJSON, "", Content_Crs=f"<{crs.uri}>", **version)
+    version = {} if as_of else {"Last_Modified": modified(found)}
+    tag = "" if as_of else item_tag(found)
+    return tagged(request, with_links(found, links), GEOJSON, tag, Content_Crs=f"<{crs.uri}>", **version)
