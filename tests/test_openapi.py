@@ -79,6 +79,11 @@ FIRM: Mapping[str, Any] = {
     "y": st.integers(0, 1 << 12),
     "id": st.integers(1, 20),
     "token": st.integers(1000, 2000),
+    "crs": st.sampled_from(["EPSG:4549", "GCJ02", "EPSG:0", "http://www.opengis.net/def/crs/EPSG/0/4326"]),
+    "encoding": st.sampled_from(["GBK", "UTF-8"]),
+    "scheme": st.just("WebMercatorQuad"),
+    "row": st.integers(0, 1 << 12),
+    "col": st.integers(0, 1 << 12),
     "group": st.sampled_from(["", "status"]),
     "version": st.integers(1, 3),
 }

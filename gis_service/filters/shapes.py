@@ -42,6 +42,8 @@ def shape(op: str, node: Any, crs: Crs) -> ColumnElement[Any]:  # noqa: ANN401 -
         raise FilterError(f"图形无效：{why}。", f"The shape is not valid: {why}.")
     if found.geom_type == "GeometryCollection":
         found = shapely.union_all(found)  # one dimension makes a plain shape
+        if found.geom_type == "GeometryCollection" and op == "s_equals":
+            found = shapely.Point()  # no layer holds shapes of several dimensions: what has a place is none of these
         if found.geom_type == "GeometryCollection" and op not in _OF_MIXED:
             raise FilterError(
                 f"{op} 不支持混合维度的图形集合。", f"{op} takes no collection of shapes of several dimensions."
