@@ -33,7 +33,8 @@ from gis_service.settings import Settings
 from layers import registry
 from maps import registry as map_registry
 
-EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "5"))
+EXAMPLES = {root: int(os.environ.get("FUZZ_EXAMPLES", few)) for root, few in (("", 5), ("/ogc", 2))}
+"""Of the latter few, for it says of each layer the same."""
 load_all_checks()
 CHECKED = CHECKS.get_by_names(
     [
@@ -119,7 +120,7 @@ def test_whatever_is_asked_is_answered_as_documented(asked: Any, operation: str,
     shown = {"Authorization": f"Bearer {signed_in(database, 'fuzz', 'admin')}"} if who == "admin" else {}
 
     @settings(
-        max_examples=EXAMPLES,
+        max_examples=EXAMPLES[root],
         derandomize="FUZZ_EXAMPLES" not in os.environ,
         deadline=None,
         database=None,
