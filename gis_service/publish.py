@@ -46,7 +46,7 @@ from maps import registry as map_registry
 
 Bounds = tuple[float, float, float, float]
 
-_EVERYWHERE: Bounds = (73.0, 18.0, 135.0, 54.0)
+EVERYWHERE: Bounds = (73.0, 18.0, 135.0, 54.0)
 """Where a map looks while a district is empty."""
 
 
@@ -122,7 +122,7 @@ class _Publisher:
             parameters=parameters,
             area=area,
             area_code=self.reader.area,
-            base_map=_base_map(self.settings),
+            base_map=base_map(self.settings),
             root=None if self.saved else "",
             account=self.reader.account,
             token=self.reader.token,
@@ -215,9 +215,9 @@ class _Publisher:
             chosen = select(areas.name, areas.code).where(areas.code == self.reader.area)
             row = self.connection.execute(chosen).one()
             found = self._extent(areas, areas.code == self.reader.area)
-            return Label(row.name or row.code, row.name or row.code), found or _EVERYWHERE
+            return Label(row.name or row.code, row.name or row.code), found or EVERYWHERE
         extents = (self._extent(layer, true()) for layer in (areas, *registry().values()))
-        return None, next((extent for extent in extents if extent), _EVERYWHERE)
+        return None, next((extent for extent in extents if extent), EVERYWHERE)
 
     def _extent(self, layer: type[Layer], clause: ColumnElement[bool]) -> Bounds | None:
         box = select(func.ST_Extent(layer.geom).label("box")).where(clause).subquery()
@@ -257,5 +257,6 @@ def _parsed(parameter: Parameter, text: str) -> Any:  # noqa: ANN401 - what the 
     raise UnknownValue(parameter.name, text, [f"{lowest:g}–{highest:g} {parameter.unit}"])
 
 
-def _base_map(settings: Settings) -> BaseMap | None:
+def base_map(settings: Settings) -> BaseMap | None:
+    """Return the base map that the operator has set, if any."""
     return BaseMap(settings.base_map_url, settings.base_map_attribution) if settings.base_map_url else None

@@ -1,5 +1,6 @@
 """How it looks: data and sources in, a Folium map out. One map is one file."""
 
+from maps._inset import inset
 from maps._map import (
     AlongFeatures,
     AreaRisk,
@@ -15,9 +16,10 @@ from maps._map import (
     View,
     registry,
 )
-from maps._page import inlined, with_nonce
+from maps._page import SCRIPTS, inlined, with_nonce
 
 __all__ = [
+    "SCRIPTS",
     "AlongFeatures",
     "AreaRisk",
     "BaseMap",
@@ -31,6 +33,7 @@ __all__ = [
     "Statistics",
     "View",
     "inlined",
+    "inset",
     "registry",
     "with_nonce",
 ]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from layers import LEVELS, Layer, Ledger, RiskConfig, Role
+from layers import LEVELS, Language, Layer, Ledger, RiskConfig, Role
 from maps import _symbols
-from maps._map import Features, Layers, Request, Source, View
+from maps._map import Features, Layers, Request, Source
 from maps._page import Sheet
 
 DISCLAIMER = (
@@ -40,26 +40,25 @@ def put_ground(sheet: Sheet, waters: Sequence[str] = (), risk: Sequence[Mapping[
         sheet.put("baseMap", {"url": view.base_map.url, "maxZoom": view.base_map.max_zoom})
     name = areas_of(view.layers)
     levels = _symbols.terms(LEVELS, view.language)
-    options = layer_options(view, name, view.data[name])
+    options = layer_options(view.layers[name], view.data[name], view.language)
     sheet.put("areas", options | {"risk": list(risk), "levels": levels if risk else {}})
     sheet.ground += [("district", sheet.t("区界", "District boundary")), ("area", sheet.t("镇街界", "Area boundary"))]
     for water in waters:
         if water in view.data:
-            sheet.put("water", layer_options(view, water, view.data[water]))
+            sheet.put("water", layer_options(view.layers[water], view.data[water], view.language))
             sheet.ground.append(("water", view.layers[water].title.in_(view.language)))
 
 
-def layer_options(view: View, name: str, source: Source) -> dict[str, Any]:
+def layer_options(layer: type[Layer], source: Source, language: Language) -> dict[str, Any]:
     """Return what the page's script needs to draw a layer's features and to open them."""
-    layer = view.layers[name]
     given = {"url": source.url, "tiles": source.tiles, "features": source.features}
     return {
-        "name": name,
-        "title": layer.title.in_(view.language),
+        "name": layer.__tablename__,
+        "title": layer.title.in_(language),
         "isLedger": layer.role is Role.LEDGER,
-        **_symbols.symbol(layer, view.language),
+        **_symbols.symbol(layer, language),
         "source": {key: value for key, value in given.items() if value is not None},
-        "fields": _symbols.fields(layer, view.language),
+        "fields": _symbols.fields(layer, language),
     }
 
 
@@ -74,7 +73,7 @@ def put_layer(  # options of the script pass through
     """Draw a layer's features by the terms of its symbol's field, with its group in the legend."""
     view = sheet.view
     hidden = settled(view.layers[name])
-    options = layer_options(view, name, source) | {"hidden": hidden} | extra
+    options = layer_options(view.layers[name], source, view.language) | {"hidden": hidden} | extra
     sheet.put("layer", options)
     group = legend_group(name, options["title"], source.count, options["terms"], source.counts, note=note)
     sheet.legend.append(group | {"hidden": hidden})
@@ -85,7 +84,7 @@ def put_risk_layer(sheet: Sheet, name: str, source: Source) -> None:
     view = sheet.view
     sheet.put(
         "layer",
-        layer_options(view, name, source)
+        layer_options(view.layers[name], source, view.language)
         | {
             "field": "level",
             "terms": _symbols.terms(LEVELS, view.language),

@@ -55,13 +55,13 @@ class AlongMap(Map):
             return sheet
         hits = view.data["hits"]
         put = chosen["layers"] or targets
-        options = {name: layer_options(view, name, hits) for name in put}
+        options = {name: layer_options(view.layers[name], hits, view.language) for name in put}
         for name, described in options.items():
             sheet.legend.append(legend_group(name, described["title"], hits.counts.get(name, 0), {}, {}))
         sheet.put(
             "along",
             {
-                "line": layer_options(view, chosen["layer"], view.data["line"]),
+                "line": layer_options(view.layers[chosen["layer"]], view.data["line"], view.language),
                 "code": chosen["code"],
                 "within": chosen["within"],
                 "hits": {"source": options[put[0]]["source"] if put else {}},

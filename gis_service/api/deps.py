@@ -112,15 +112,15 @@ def user(connection: ConnectionDep) -> User:
 UserDep = Annotated[User, Depends(user)]
 
 
-def reader(request: Request) -> User | None:
-    """Return whom a page is drawn for, also that of an error; None where that cannot be said."""
+def reader(request: Request) -> tuple[User | None, District | None]:
+    """Return whom a page is drawn for and of which district, also that of an error; None where that cannot be said."""
     held: Connection | None = getattr(request.state, "connection", None)
-    if held:  # one connection is all that a request takes: two would wait for each other where there are few
-        return who_acts(held)
     database: Database = request.app.state.database
+    if held:  # one connection is all that a request takes: two would wait for each other where there are few
+        return who_acts(held), database.district(held)
     with suppress(GisError, DBAPIError), database.acting(caller(request) or ANONYMOUS).reading() as connection:
-        return who_acts(connection)
-    return None
+        return who_acts(connection), database.district(connection)
+    return None, None
 
 
 def district(database: DatabaseDep, connection: ConnectionDep) -> District:

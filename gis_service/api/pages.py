@@ -75,11 +75,14 @@ def page_token_of(request: Request) -> str:
 
 def _known(request: Request, status: int = 200) -> dict[str, Any]:
     language = chosen_language(request)
+    user, district = reader(request) if status < HTTPStatus.INTERNAL_SERVER_ERROR else (None, None)
+    of_district = {"district": district.name.in_(language), "illustrative": district.illustrative} if district else {}
     return {
+        **of_district,
         "language": language,
         "t": lambda zh, en: zh if language == "zh" else en,
         "path": request.url.path,
-        "user": reader(request) if status < HTTPStatus.INTERNAL_SERVER_ERROR else None,
+        "user": user,
         "csrf_token": page_token_of(request),
     }
 

@@ -23,6 +23,10 @@ JSON, HTML = "application/json", "text/html"
 GEOJSON, SCHEMA = "application/geo+json", "application/schema+json"
 MVT, TILEJSON = "application/vnd.mapbox-vector-tile", "application/vnd.mapbox.tile+json"
 OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
+SCHEME = "WebMercatorQuad"
+"""The tile matrix set of the tiles."""
+_OF_PAGES = ("f", "lang", "limit", "offset", "after", "sortby", "properties", "crs")
+"""Parameters that do not choose features."""
 DOCUMENTS: Mapping[str, str] = {"json": JSON, "html": HTML}
 """The formats of what is no feature, by the value of `f`; the first where nothing is asked for."""
 FEATURES: Mapping[str, str] = {"json": GEOJSON, "html": HTML, "geojson": GEOJSON}
@@ -91,6 +95,13 @@ def address(request: Request, *path: str) -> str:
 def of_layer(request: Request, layer: type[Layer], *path: str) -> str:
     """Return the full address of a collection, or of something below it."""
     return address(request, "collections", layer.__tablename__, *path)
+
+
+def tiles_of(request: Request, layer: type[Layer], place: str) -> str:
+    """Return the address of a collection's tiles with variables for their place, and the filter that was asked with."""
+    query = {name: value for name, value in request.query_params.items() if name not in _OF_PAGES}
+    bare = f"{of_layer(request, layer, 'tiles', SCHEME)}/{place}"
+    return f"{bare}?{urlencode(query)}" if query else bare
 
 
 def link(rel: str, href: str, media_type: str, title: str = "") -> dict[str, str]:

@@ -7,8 +7,10 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
+from sqlalchemy import true
 
-from gis_service.api.deps import ConnectionDep, DistrictDep, LanguageDep, LayerDep
+from gis_service.api.deps import ConnectionDep, DistrictDep, LanguageDep, LayerDep, UserDep
+from gis_service.api.ogc import pages
 from gis_service.api.ogc.answers import (
     DOCUMENTS,
     GEOJSON,
@@ -24,13 +26,17 @@ from gis_service.api.ogc.answers import (
     self_links,
     told,
 )
+from gis_service.api.ogc.schemas import described
 from gis_service.api.pages import render
 from gis_service.crs import CRS84, STORED, offered
 from gis_service.extents import Extent, extent
+from gis_service.items import Turn, page
 from layers import Language, Layer, registry
 
 router = APIRouter(tags=["ogc"])
 
+_FIRST = 10
+"""Features on the page of a collection."""
 _GREGORIAN = "http://www.opengis.net/def/uom/ISO-8601/0/Gregorian"
 _RELATIONS = "http://www.opengis.net/def/rel/ogc/1.0/"
 
@@ -54,14 +60,17 @@ def get_collection(
     connection: ConnectionDep,
     layer: LayerDep,
     district: DistrictDep,
+    user: UserDep,
     language: LanguageDep,
     f: FormatQuery = None,
 ) -> Response:
     """Return one collection: extent, CRSs, number of features, links."""
     kind, crs = chosen(request, f, DOCUMENTS), [one.uri for one in offered(district.metric_srid)]
-    found = _collection(request, layer, extent(connection, layer), crs, language)
+    held = extent(connection, layer)
+    found = _collection(request, layer, held, crs, language)
     if kind == HTML:
-        return render(request, "ogc_collection.html", {"collection": found})
+        first, fields = page(connection, layer, true(), Turn(_FIRST)), described(layer, user, language)
+        return pages.collection(request, connection, layer, found, held, first, fields, language)
     return document(request, found | {"links": [*self_links(request, kind, DOCUMENTS), *found["links"][1:]]})
 
 

@@ -50,7 +50,7 @@ from gis_service.api.ogc.answers import (
 )
 from gis_service.api.ogc.files import file
 from gis_service.api.ogc.schemas import returnables
-from gis_service.crs import Crs, find
+from gis_service.crs import CRS84, Crs, find
 from gis_service.errors import UnknownValue, UsageError
 from gis_service.exports import Export
 from gis_service.extents import known_count
@@ -183,7 +183,6 @@ def list_items(
     asked_for: AskedDep,
     properties: PropertiesDep,
     crs: CrsDep,
-    district: DistrictDep,
     as_of: AsOfGiven,
     language: LanguageDep,
     turn: TurnDep,
@@ -194,13 +193,14 @@ def list_items(
     if kind in FILES.values():
         found = bare(connection, layer, asked_for.clause, turn)
     else:
-        found = page(connection, layer, asked_for.clause, turn, properties=properties, crs=crs)
+        drawn = CRS84 if kind == HTML else crs  # a page draws them
+        found = page(connection, layer, asked_for.clause, turn, properties=properties, crs=drawn)
     matched = _matched(connection, layer, asked_for, found, turn)
     links = [*self_links(request, kind, ITEMS), link("collection", of_layer(request, layer), "application/json")]
     if found.following:
         links.append(link("next", asked(request, after=found.following, offset=None), kind))
     if kind == HTML:
-        return pages.items(request, layer, found, matched, links, district, language)
+        return pages.items(request, connection, layer, found, matched, links, language)
     headers = _headers(found, matched, links, crs)
     if kind in FILES.values():
         order = tuple(key.order() for key in turn.keys)
@@ -246,7 +246,6 @@ def get_item(
     code: str,
     properties: PropertiesDep,
     crs: CrsDep,
-    district: DistrictDep,
     as_of: AsOfGiven,
     language: LanguageDep,
     f: FormatQuery = None,
@@ -257,10 +256,10 @@ def get_item(
     there are none, for that cannot be changed.
     """
     kind = chosen(request, f, FEATURES)
-    found = one(connection, layer, code, properties=properties, crs=crs)
+    found = one(connection, layer, code, properties=properties, crs=CRS84 if kind == HTML else crs)
     links = [*self_links(request, kind, FEATURES), link("collection", of_layer(request, layer), "application/json")]
     if kind == HTML:
-        return pages.item(request, layer, found, links, district, language)
+        return pages.item(request, connection, layer, found, links, language)
     version = {} if as_of else {"Last_Modified": modified(found)}
     tag = "" if as_of else item_tag(found)
     return tagged(request, with_links(found, links), GEOJSON, tag, Content_Crs=f"<{crs.uri}>", **version)

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from gis_service.api.deps import AsOfGiven, DistrictDep, LanguageDep, SettingsDep
+from gis_service.api.ogc import samples
 from gis_service.api.ogc.answers import (
     DOCUMENTS,
     HTML,
@@ -28,7 +29,8 @@ from layers import Label
 router = APIRouter(tags=["ogc"])
 
 _ABOUT = Label(
-    "桥梁、内河、项目、隐患等图层，按 OGC API Features 标准提供。", "The district's layers by OGC API Features."
+    "本区各图层，按 OGC API Features 与 Tiles 标准提供，供桌面软件、程序和网络地图使用。",
+    "The district's layers by OGC API Features and Tiles: for desktop GIS, programs, and web maps.",
 )
 _DEFINITION: dict[str, str] = {"json": OPENAPI, "html": HTML}
 
@@ -45,9 +47,8 @@ def landing_page(
     """Return the landing page: links to the API definition, the conformance declaration, and the collections."""
     kind = chosen(request, f, DOCUMENTS)
     if kind == HTML:
-        return render(
-            request, "ogc_landing.html", {"district": district.name.in_(language), "about": _ABOUT.in_(language)}
-        )
+        context = {"about": _ABOUT.in_(language), "programs": samples.beginnings(request, language)}
+        return render(request, "ogc_landing.html", context)
     data, api = address(request, "collections"), address(request, "api")
     links = [
         *self_links(request, kind, DOCUMENTS),

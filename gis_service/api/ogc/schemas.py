@@ -46,6 +46,11 @@ def get_schema(
     request: Request, layer: LayerDep, user: UserDep, language: LanguageDep, f: FormatQuery = None
 ) -> Response:
     """Return what features hold, property by property (JSON Schema); what is not hers to write is `readOnly`."""
+    return _answer(request, layer, language, f, "schema", described(layer, user, language))
+
+
+def described(layer: type[Layer], user: User, language: Language) -> dict[str, Any]:
+    """Return the schema of each property, as who asks may set it."""
     properties: dict[str, Any] = {}
     hers = _writable(layer, user)
     for at, name in enumerate(returnables(layer), 1):
@@ -55,7 +60,7 @@ def get_schema(
     properties["name"]["x-ogc-role"] = "title"
     properties[str(moment(layer).key)]["x-ogc-role"] = "primary-instant"
     properties["geom"] = _geometry(layer, language) | ({} if "geom" in hers else {"readOnly": True})
-    return _answer(request, layer, language, f, "schema", properties)
+    return properties
 
 
 @router.get("/ogc/collections/{layer}/queryables", response_class=Response, responses=told(SCHEMAS))
@@ -75,25 +80,25 @@ def get_sortables(request: Request, layer: LayerDep, language: LanguageDep, f: F
 
 def queryable(name: str, layer: type[Layer], language: Language) -> dict[str, Any]:
     """Return what a property is, its vocabulary as plain codes."""
-    described = _field(name, layer, language)
-    terms = described.pop("oneOf", None)
-    return described | ({"enum": [term["const"] for term in terms]} if terms else {})
+    one = _field(name, layer, language)
+    terms = one.pop("oneOf", None)
+    return one | ({"enum": [term["const"] for term in terms]} if terms else {})
 
 
 def _field(name: str, layer: type[Layer], language: Language) -> dict[str, Any]:
     field = filterable(layer)[name]
-    described: dict[str, Any] = {"title": field.label.in_(language), **_TYPES.get(field.kind, {"type": "string"})}
+    one: dict[str, Any] = {"title": field.label.in_(language), **_TYPES.get(field.kind, {"type": "string"})}
     if name == "version":
-        described["type"] = "integer"
+        one["type"] = "integer"
     bounds = {"minimum": field.minimum, "maximum": field.maximum}
-    described |= {key: bound for key, bound in bounds.items() if bound is not None}
+    one |= {key: bound for key, bound in bounds.items() if bound is not None}
     if field.unit in _UCUM:
-        described["x-ogc-unit"] = _UCUM[field.unit]
+        one["x-ogc-unit"] = _UCUM[field.unit]
     elif field.unit:
-        described |= {"x-ogc-unit": field.unit, "x-ogc-unitLang": "zh"}
+        one |= {"x-ogc-unit": field.unit, "x-ogc-unitLang": "zh"}
     if field.references:
-        described |= {"x-ogc-role": "reference", "x-ogc-collectionId": field.references}
-    return described | _terms(field, language)
+        one |= {"x-ogc-role": "reference", "x-ogc-collectionId": field.references}
+    return one | _terms(field, language)
 
 
 def _terms(field: Field, language: Language) -> dict[str, Any]:

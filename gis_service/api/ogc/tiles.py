@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from typing import Annotated, Any
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import Response
@@ -15,6 +14,7 @@ from gis_service.api.ogc.answers import (
     HTML,
     JSON,
     MVT,
+    SCHEME,
     TILE,
     TILEJSON,
     FormatQuery,
@@ -25,6 +25,7 @@ from gis_service.api.ogc.answers import (
     link,
     of_layer,
     self_links,
+    tiles_of,
     told,
     vector_tile,
 )
@@ -39,7 +40,6 @@ from layers import Label, Language, Layer
 
 router = APIRouter(tags=["ogc"])
 
-SCHEME = "WebMercatorQuad"
 MOST_DETAILED = 18
 """From here on a tile's grid is finer than anybody measures (4 cm): programs enlarge it instead of asking further."""
 
@@ -154,7 +154,7 @@ def get_tileset(
         return document(request, _tilejson(request, layer, held, language), TILEJSON)
     found = _tileset(request, layer, held, self_links(request, kind, _TILESET), language)
     if kind == HTML:
-        context = {"layer": _named(layer, language), "tileset": found, "xyz": template(request, layer, "{z}/{y}/{x}")}
+        context = {"layer": _named(layer, language), "tileset": found, "xyz": tiles_of(request, layer, "{z}/{y}/{x}")}
         return render(request, "ogc_tileset.html", context)
     return document(request, found)
 
@@ -179,13 +179,6 @@ def get_tile(
     return vector_tile(request, tile(connection, layer, asked_for.clause, place))
 
 
-def template(request: Request, layer: type[Layer], place: str) -> str:
-    """Return the address of a collection's tiles with variables for their place, and the filter that was asked with."""
-    query = {name: value for name, value in request.query_params.items() if name not in ("f", "lang")}
-    bare = f"{of_layer(request, layer, 'tiles', SCHEME)}/{place}"
-    return f"{bare}?{urlencode(query)}" if query else bare
-
-
 def _about(layer: type[Layer], language: Language) -> dict[str, Any]:
     return {
         "title": layer.title.in_(language),
@@ -206,7 +199,7 @@ def _tileset(request: Request, layer: type[Layer], held: Extent, links: Links, l
         around["boundingBox"] = {"lowerLeft": [west, south], "upperRight": [east, north], "crs": CRS84.uri}
         centre = {"coordinates": [(west + east) / 2, (south + north) / 2], "crs": CRS84.uri}
         around["centerPoint"] = centre | {"tileMatrix": str(_zoom(held.box))}
-    item: dict[str, Any] = link("item", template(request, layer, "{tileMatrix}/{tileRow}/{tileCol}"), MVT)
+    item: dict[str, Any] = link("item", tiles_of(request, layer, "{tileMatrix}/{tileRow}/{tileCol}"), MVT)
     return {
         **_about(layer, language),
         "description": layer.standard,
@@ -246,7 +239,7 @@ def _tilejson(request: Request, layer: type[Layer], held: Extent, language: Lang
         "name": title,
         "description": layer.standard,
         "scheme": "xyz",
-        "tiles": [template(request, layer, "{z}/{y}/{x}")],
+        "tiles": [tiles_of(request, layer, "{z}/{y}/{x}")],
         **reach,
         **around,
         "vector_layers": [{"id": layer.__tablename__, "description": title, "fields": labels, **reach}],
