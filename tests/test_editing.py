@@ -204,6 +204,7 @@ def test_all_faults_are_named_at_once_with_their_rules_in_the_readers_language(c
 SHAPES = {
     "nothing": (None, "has no geometry"),
     "empty": ({"type": "Point", "coordinates": []}, "has no geometry"),
+    "an empty object": ({}, "not a GeoJSON geometry"),
     "no place": ({"type": "Point", "coordinates": [1]}, "not a GeoJSON geometry"),
     "no type": ({"coordinates": [119, 26]}, "not a GeoJSON geometry"),
     "words": ({"type": "Point", "coordinates": ["119", "26"]}, "not a GeoJSON geometry"),

@@ -80,7 +80,8 @@ def _given(document: dict[str, Any]) -> Given:
         if not isinstance(value, dict | None):
             raise UsageError(f"{name} 应为 JSON 对象或 null。", f"{name} must be a JSON object or null.", member=name)
     crs = document.get("crs") or (geometry or {}).get("crs")
-    return Given(properties or {}, geometry and {**geometry, "crs": crs}, "geometry" in document)
+    shape = None if geometry is None else {**geometry, "crs": crs}
+    return Given(properties or {}, shape, "geometry" in document)
 
 
 def read_of(if_match: str | None, version: object = None, if_unmodified_since: str | None = None) -> Read:
