@@ -477,6 +477,7 @@ def test_a_property_is_a_parameter(service: httpx.Client) -> None:
         "/collections/{}/schema",
         "/collections/{}/queryables",
         "/collections/{}/sortables",
+        "/collections/{}/schema/feature",
     ],
 )
 @pytest.mark.parametrize("language", ["zh", "en"])

@@ -141,3 +141,14 @@ def test_owslib_filters(root: str, sample_district: Database) -> None:
     inside = "ST_Intersects(geom, ST_MakeEnvelope(119.25, 26, 119.3, 26.06, 4490)) AND found_on >= '2023-06-01'"
     expected = _rows(sample_district, f"SELECT code, NULL::bytea AS geom FROM hazards WHERE {inside}")
     assert found["numberMatched"] == len(expected) > 0
+
+
+def test_gdal_knows_the_type_of_a_column_whose_first_values_are_empty_or_whole(
+    gdal: ProcessPoolExecutor, root: str
+) -> None:
+    def types(layer: str) -> dict[str, str]:
+        about = gdal.submit(pyogrio.read_info, f"OAPIF:{root}", layer=layer).result(timeout=60)
+        return dict(zip(about["fields"], about["ogr_types"], strict=True))
+
+    assert types("project_sites")["pit_depth_m"] == "OFTReal"
+    assert types("rivers").items() >= {"width_m": "OFTReal", "sampled_on": "OFTDate", "name": "OFTString"}.items()

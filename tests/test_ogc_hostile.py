@@ -29,6 +29,7 @@ ADDRESSES = [
     "/ogc/collections/bridges/schema",
     "/ogc/collections/bridges/queryables",
     "/ogc/collections/bridges/sortables",
+    "/ogc/collections/bridges/schema/feature",
     BRIDGES,
     f"{BRIDGES}/QL-001",
 ]

@@ -104,7 +104,7 @@ def _links(request: Request, layer: type[Layer]) -> Links:
         link("self", here, "application/json"),
         link("items", f"{here}/items?f=json", GEOJSON),
         link("items", f"{here}/items?f=html", HTML),
-        link("describedby", f"{here}/schema", SCHEMA),
+        link("describedby", f"{here}/schema/feature", SCHEMA),  # GDAL reads it
         *(
             link(f"{_RELATIONS}{name}", f"{here}/{name}", SCHEMA, f"{layer.title.zh} {name}")
             for name in ("queryables", "schema", "sortables")

@@ -219,9 +219,9 @@ def _of(layer: type[Layer], language: Language) -> Iterable[tuple[str, dict[str,
     name, title = layer.__tablename__, layer.title.in_(language)
     root, page = f"/collections/{name}", {HTML: {"schema": _STRING}}
     yield root, _get(title, f"{name}.collection", {JSON: _json("collection"), **page}, ["f", "as_of"])
-    for part in ("schema", "queryables", "sortables"):
+    for part in ("schema", "schema/feature", "queryables", "sortables"):
         content = {SCHEMA: {"schema": {"type": "object"}}, **page}
-        yield f"{root}/{part}", _get(f"{title}: {part}", f"{name}.{part}", content, ["f"])
+        yield f"{root}/{part}", _get(f"{title}: {part}", f"{name}.{part.replace('/', '.')}", content, ["f"])
     own = [_own(key, layer, language) for key in filterable(layer)]
     content = {GEOJSON: _json("featureCollectionGeoJSON"), **page, **dict.fromkeys(FILES.values(), _FILE)}
     told = ("Content-Crs", "OGC-NumberReturned", "OGC-NumberMatched", "Link")

@@ -51,16 +51,30 @@ def get_schema(
 
 def described(layer: type[Layer], user: User, language: Language) -> dict[str, Any]:
     """Return the schema of each property, as who asks may set it."""
-    properties: dict[str, Any] = {}
     hers = _writable(layer, user)
-    for at, name in enumerate(returnables(layer), 1):
-        one = _field(name, layer, language) if name in layer.fields() else _kept(name, language)
-        properties[name] = one | {"x-ogc-propertySeq": at} | ({} if name in hers else {"readOnly": True})
+    properties = {
+        name: one | {"x-ogc-propertySeq": at} | ({} if name in hers else {"readOnly": True})
+        for at, (name, one) in enumerate(_borne(layer, language).items(), 1)
+    }
     properties["code"]["x-ogc-role"] = "id"
     properties["name"]["x-ogc-role"] = "title"
     properties[str(moment(layer).key)]["x-ogc-role"] = "primary-instant"
     properties["geom"] = _geometry(layer, language) | ({} if "geom" in hers else {"readOnly": True})
     return properties
+
+
+@router.get("/ogc/collections/{layer}/schema/feature", response_class=Response, responses=told(SCHEMAS))
+def get_feature_schema(request: Request, layer: LayerDep, language: LanguageDep, f: FormatQuery = None) -> Response:
+    """Return what a feature is as GeoJSON (JSON Schema): GDAL takes the types of its columns from here."""
+    if chosen(request, f, SCHEMAS) == HTML:
+        return _answer(request, layer, language, f, "schema", _borne(layer, language))
+    properties = {
+        "type": {"type": "string", "enum": ["Feature"]},
+        "id": {"type": "string"},
+        "geometry": {"type": "object"},
+        "properties": {"type": "object", "properties": _borne(layer, language)},
+    }
+    return _answer(request, layer, language, f, "schema/feature", properties)
 
 
 @router.get("/ogc/collections/{layer}/queryables", response_class=Response, responses=told(SCHEMAS))
@@ -111,6 +125,14 @@ def _terms(field: Field, language: Language) -> dict[str, Any]:
     return source | {"oneOf": [{"const": code, "title": title} for code, title in terms]} if terms else {}
 
 
+def _borne(layer: type[Layer], language: Language) -> dict[str, dict[str, Any]]:
+    """Return what the properties of a feature are; any may be null. Each has one `type`, for GDAL reads no list."""
+    return {
+        name: _field(name, layer, language) if name in layer.fields() else _kept(name, language)
+        for name in returnables(layer)
+    }
+
+
 def _kept(name: str, language: Language) -> dict[str, Any]:
     kind, label = _KEPT[name]
     return {"title": label.in_(language), **kind}
@@ -140,11 +162,11 @@ def _answer(
         return render(request, "ogc_schema.html", context)
     content = {
         "$schema": _DRAFT,
-        "$id": of_layer(request, layer, name),
+        "$id": of_layer(request, layer, *name.split("/")),
         "type": "object",
         "title": title,
         "description": layer.standard,
         "properties": properties,
-        "additionalProperties": False,
+        "additionalProperties": name == "schema/feature",  # a feature has links, too
     }
     return document(request, content, SCHEMA)
