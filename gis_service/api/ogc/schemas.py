@@ -71,7 +71,7 @@ def get_feature_schema(request: Request, layer: LayerDep, language: LanguageDep,
     properties = {
         "type": {"type": "string", "enum": ["Feature"]},
         "id": {"type": "string"},
-        "geometry": {"type": "object"},
+        "geometry": {"type": ["object", "null"]},
         "properties": {"type": "object", "properties": _borne(layer, language)},
     }
     return _answer(request, layer, language, f, "schema/feature", properties)
