@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, Engine, func, select, text
+from sqlalchemy import Connection, Engine, func, select
 
 from gis_service.moments import moment
 from layers import Layer
@@ -41,19 +43,32 @@ def _moment(time: date | datetime, of_the_day: str) -> str:
     return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-_cache: WeakKeyDictionary[Engine, OrderedDict[tuple[str, ...], Extent]] = WeakKeyDictionary()
+Found = TypeVar("Found")
+_State = tuple[str, ...]
+_cache: WeakKeyDictionary[Engine, OrderedDict[_State, Any]] = WeakKeyDictionary()
 _lock = threading.Lock()
 
 
 def extent(connection: Connection, layer: type[Layer]) -> Extent:
     """Return what a layer holds; read once for each user and state of the database."""
-    state = _state(connection, layer)
+    return _kept(connection, (*_state(connection), layer.__tablename__), lambda: _read(connection, layer))
+
+
+def count(
+    connection: Connection, layer: type[Layer], words: tuple[str, ...], read: Callable[[], int | None]
+) -> int | None:
+    """Return what `read` counts, of what is chosen by these words; once for each user and state of the database."""
+    return _kept(connection, (*_state(connection), layer.__tablename__, *words), read)
+
+
+def _kept(connection: Connection, state: _State, read: Callable[[], Found]) -> Found:
     with _lock:
         kept = _cache.setdefault(connection.engine, OrderedDict())
         if state in kept:
             kept.move_to_end(state)
-            return kept[state]
-    found = _read(connection, layer)
+            known: Found = kept[state]
+            return known
+    found = read()
     with _lock:
         kept[state] = found
         while len(kept) > _KEPT:
@@ -61,22 +76,14 @@ def extent(connection: Connection, layer: type[Layer]) -> Extent:
     return found
 
 
-def known_count(connection: Connection, layer: type[Layer]) -> int | None:
-    """Return how many records a layer holds where that is known already, for the very state that is asked of."""
-    with _lock:
-        kept = _cache.get(connection.engine)
-        found = kept.get(_state(connection, layer)) if kept else None
-    return found.count if found else None
-
-
-def _state(connection: Connection, layer: type[Layer]) -> tuple[str, ...]:
+def _state(connection: Connection) -> _State:
     """Return what an answer depends on: who asks, of which day, and which transactions are seen.
 
     Two snapshots that are written alike see the same, for whatever has been written by anybody since shows in them.
     """
     settings = ("gis.user_name", "gis.as_of", "search_path")
     asked = ", ".join(f"coalesce(current_setting('{name}', true), '')" for name in settings)
-    return (layer.__tablename__, *connection.execute(text(f"SELECT {asked}, pg_current_snapshot()::text")).one())
+    return tuple(connection.exec_driver_sql(f"SELECT {asked}, pg_current_snapshot()::text").one())
 
 
 def _read(connection: Connection, layer: type[Layer]) -> Extent:

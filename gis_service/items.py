@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 from sqlalchemy import (
+    Column,
     ColumnElement,
     Connection,
     Row,
@@ -55,7 +56,11 @@ class Key:
         if value is None:
             return self.column.is_not(None) if self.descending else false()
         there = cast(literal(value), self.column.type)
-        return self.column < there if self.descending else or_(self.column > there, self.column.is_(None))
+        if self.descending:
+            return self.column < there
+        # what always has a value is not asked whether it has none: its index would not be used
+        always = isinstance(self.column, Column) and not self.column.nullable
+        return self.column > there if always else or_(self.column > there, self.column.is_(None))
 
     def at(self, value: str | None) -> ColumnElement[bool]:
         """Select what has this value."""
@@ -70,9 +75,10 @@ def order(layer: type[Layer], names: Iterable[str], today: Any) -> tuple[Key, ..
     UnknownValue
         Where there is no such property, or it is named twice.
     """
-    columns = {**{c.name: c for c in layer.__table__.columns}, **derived(layer, today)}
+    given = list(names)
+    columns = {**{c.name: c for c in layer.__table__.columns}, **derived(layer, today)} if given else {}
     keys: list[Key] = []
-    for name in names:
+    for name in given:
         bare = name.lstrip("+-") if name[:1] in "+-" and name[1:2] not in ("+", "-") else name
         if bare not in filterable(layer):
             raise UnknownValue("sortby", name, filterable(layer))

@@ -23,8 +23,9 @@ from people import bearing, signed_in
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 from serving import serving
-from sqlalchemy import text
+from sqlalchemy import Connection, event, text, true
 
+from gis_service import items
 from gis_service.api.ogc.answers import FILES
 from gis_service.database import Database
 from layers import registry
@@ -625,3 +626,19 @@ def test_what_she_may_not_write_is_read_only(own_sample: Database) -> None:
         assert not writable("editor", "bridges") & {"area_code", "version", "updated_at", "valid_from"}
         assert "description" in writable("manager", "hazards")
         assert not writable("manager", "hazards") & {"status", "deadline", "rectified_on"}
+
+
+def test_a_page_begins_at_its_key_however_deep(sample_district: Database) -> None:
+    hazards, plans = registry()["hazards"], []
+
+    def explained(connection: Connection, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if "ST_AsGeoJSON" in statement and not statement.startswith("EXPLAIN"):
+            rows = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)
+            plans.append("\n".join(row[0] for row in rows))
+
+    with sample_district.reading() as connection:
+        connection.exec_driver_sql("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
+        first = items.page(connection, hazards, true(), items.Turn(5))
+        event.listen(connection, "before_cursor_execute", explained)
+        items.page(connection, hazards, true(), items.Turn(5, first.following or ""))
+    assert "Index Cond: (id > " in plans[0], plans[0]

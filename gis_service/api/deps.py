@@ -1,4 +1,8 @@
-"""What routes need: the database, the reader's language, the day, a layer. Routes never catch."""
+"""What routes need: the database, the reader's language, the day, a layer. Routes never catch.
+
+What asks the database is `def`, which FastAPI runs in a thread; what only looks at the request is `async def`: ten ways
+to a thread and back cost a request more than a millisecond.
+"""
 
 from __future__ import annotations
 
@@ -24,19 +28,19 @@ from layers import Language, Layer
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
 
 
-def settings(request: Request) -> Settings:
+async def settings(request: Request) -> Settings:
     """Return the service's settings."""
     found: Settings = request.app.state.settings
     return found
 
 
-def database(request: Request, name: Annotated[str, Depends(identity)]) -> Database:
+async def database(request: Request, name: Annotated[str, Depends(identity)]) -> Database:
     """Return the district's database for the user who asks: its policies hold her."""
     found: Database = request.app.state.database
     return found.acting(name)
 
 
-def as_of_given(
+async def as_of_given(
     as_of: Annotated[
         str | None,
         Query(
@@ -147,7 +151,7 @@ def chosen_language(request: Request) -> Language:
     return default
 
 
-def language(
+async def language(
     request: Request,
     lang: Annotated[str | None, Query(description="Language of the answer: zh or en.", examples=["en"])] = None,
 ) -> Language:
@@ -160,7 +164,7 @@ def language(
 LanguageDep = Annotated[Language, Depends(language)]
 
 
-def as_of(district: DistrictDep, given: AsOfGiven) -> date:
+async def as_of(district: DistrictDep, given: AsOfGiven) -> date:
     """Return the day that everything derived is judged for."""
     return given or district.today
 
@@ -168,7 +172,7 @@ def as_of(district: DistrictDep, given: AsOfGiven) -> date:
 AsOfDep = Annotated[date, Depends(as_of)]
 
 
-def layer(
+async def layer(
     layer: Annotated[str, Path(description="Name of a layer.", examples=["rivers"])],
 ) -> type[Layer]:
     """Return the layer named in the path."""
@@ -213,7 +217,7 @@ async def well_formed(request: Request) -> None:
             )
 
 
-def known_parameters(request: Request) -> None:
+async def known_parameters(request: Request) -> None:
     """Refuse a query parameter that the route does not have: a typing error must not look like an answer.
 
     Raises

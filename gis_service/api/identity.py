@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Depends, Request
+from starlette.concurrency import run_in_threadpool
 
 from gis_service.access import known_by
 from gis_service.api.cookies import SAFE, SESSION, require_same_site, require_token
@@ -54,7 +55,7 @@ async def page_token(request: Request) -> str:
     return str(form.get("csrf_token", ""))
 
 
-def identity(request: Request, token: Annotated[str, Depends(page_token)]) -> str:
+async def identity(request: Request, token: Annotated[str, Depends(page_token)]) -> str:
     """Return the name of the user who asks: who is signed in, or else the anonymous one's.
 
     Raises
@@ -64,7 +65,8 @@ def identity(request: Request, token: Annotated[str, Depends(page_token)]) -> st
     Forbidden
         Where a browser's session writes, and it is not a page of this session that asks.
     """
-    name = caller(request)
+    shown = "authorization" in request.headers or SESSION in request.cookies
+    name = await run_in_threadpool(caller, request) if shown else None
     if name is not None:
         if request.method not in SAFE and (secret := session_of(request)):
             require_same_site(request)

@@ -7,12 +7,13 @@ import socket
 
 import typer
 import uvicorn
+from fastapi import FastAPI
 
 from gis_service.api.app import create_app
 from gis_service.cli.files import load_with_progress
 from gis_service.cli.shared import out, ready, say, settings
 from gis_service.database import Database
-from gis_service.database.opened import opened
+from gis_service.database.opened import address, opened
 from gis_service.database.upgrade import upgrade
 from gis_service.duties import ANONYMOUS
 from gis_service.errors import UsageError
@@ -58,16 +59,24 @@ def _serve(database: Database, chosen: Settings) -> None:
             hint = say("尚无人可登录，请先添加管理员", "Nobody can sign in yet; add an administrator")
             out.print(f"  {hint}: gis user add NAME --role admin --password", markup=False)
     out.print(f"  {say('停止：Ctrl-C', 'Stop: Ctrl-C')}\n")
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("gis_service.sessions").setLevel(logging.INFO)  # who signs in, and who fails to, is on record
     uvicorn.run(
-        create_app(database, chosen),
+        "gis_service.cli.service:served",
+        factory=True,
+        workers=chosen.workers,
         host=chosen.host,
         port=chosen.port,
         log_level="warning",
         timeout_graceful_shutdown=10,
         server_header=False,
     )
+
+
+def served() -> FastAPI:
+    """Return the service as each of its processes runs it; what it needs to know is in the environment."""
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("gis_service.sessions").setLevel(logging.INFO)  # who signs in, and who fails to, is on record
+    chosen = settings()
+    return create_app(Database(address(chosen), chosen), chosen)
 
 
 def _require_free(chosen: Settings) -> None:

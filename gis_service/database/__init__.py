@@ -12,7 +12,7 @@ from psycopg2 import ProgrammingError
 from psycopg2.extensions import QuotedString
 from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from gis_service.database import district as _district
@@ -50,7 +50,6 @@ class Database:
             url,
             pool_size=settings.pool_size,
             max_overflow=0,
-            pool_pre_ping=True,
             pool_timeout=_PATIENCE,
             connect_args={
                 "options": f'-c search_path="{self.schema}",public {_SERVING}',
@@ -86,20 +85,19 @@ class Database:
         OutOfOrder, Forbidden, NotNow
             Where the database refuses a change.
         """
-        with self._connected() as connection, connection.begin(), refusals():
-            note(connection, user=user or self.user, reason=reason, valid_from=valid_from, transition=transition)
+        first = _noted(user=user or self.user, reason=reason, valid_from=valid_from, transition=transition)
+        with self._begun(first) as connection, refusals():
             yield connection
 
     @contextmanager
     def reading(self, as_of: date | None = None) -> Iterator[Connection]:
         """Yield a read-only connection that sees one state throughout: of now, or as it stood at the end of a day."""
-        with self._connected() as connection, connection.begin():
-            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            note(connection, user=self.user)
-            if as_of:
-                end = as_of + timedelta(days=1) if as_of < date.max else as_of
-                connection.exec_driver_sql(f"SET LOCAL gis.as_of = '{end.isoformat()}'")
-                connection.exec_driver_sql(f'SET LOCAL search_path = "{past_of(self.schema)}", "{self.schema}", public')
+        first = f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; {_noted(user=self.user)}"
+        if as_of:
+            end = as_of + timedelta(days=1) if as_of < date.max else as_of
+            first += f"; SET LOCAL gis.as_of = '{end.isoformat()}'"
+            first += f'; SET LOCAL search_path = "{past_of(self.schema)}", "{self.schema}", public'
+        with self._begun(first) as connection:
             yield connection
 
     @contextmanager
@@ -126,16 +124,37 @@ class Database:
         return _district.read(connection, self.settings)
 
     @contextmanager
-    def _connected(self) -> Iterator[Connection]:
+    def _begun(self, first: str) -> Iterator[Connection]:
+        """Yield a connection in a transaction whose first statements are these, sent at once."""
+        with self._opened(first) as connection:
+            transaction = connection.get_transaction()
+            assert transaction
+            with transaction:
+                yield connection
+
+    def _opened(self, first: str) -> Connection:
+        """Return a connection that has taken these statements.
+
+        They show whether the server has ended it while it lay idle, which would cost a question otherwise: then they
+        are said again to a fresh one.
+        """
         try:
-            connection = self.engine.connect()
+            for again in (True, False):
+                connection = self.engine.connect()
+                try:
+                    connection.exec_driver_sql(first)
+                except DBAPIError as error:
+                    connection.close()
+                    if not (again and error.connection_invalidated):
+                        raise
+                else:
+                    break
         except OperationalError as error:
             raise DatabaseError(
                 "无法连接数据库，请检查数据库是否已启动（gis db status）以及 GIS_DATABASE_URL。",
                 "The database cannot be reached. Check that it runs (gis db status), and GIS_DATABASE_URL.",
             ) from error
-        with connection:
-            yield connection
+        return connection
 
 
 def note(
@@ -152,10 +171,17 @@ def note(
     What follows is a change of its own, also where the transaction has made one before; `undoes` is the one that it
     takes back.
     """
+    given = _noted(user=user, reason=reason, valid_from=valid_from, transition=transition, undoes=undoes)
+    connection.exec_driver_sql(given)
+
+
+def _noted(
+    *, user: str = "", reason: str = "", valid_from: date | None = None, transition: str = "", undoes: int | None = None
+) -> str:
     said = {"user_name": user, "reason": reason, "valid_from": str(valid_from or ""), "transition": transition}
     given = {"change": "", "undoes": str(undoes or "")} | {name: value for name, value in said.items() if value}
     # SET LOCAL and not set_config(): only the former is passed on to the nodes of a spread cluster
-    connection.exec_driver_sql("; ".join(f"SET LOCAL gis.{name} = {_quoted(value)}" for name, value in given.items()))
+    return "; ".join(f"SET LOCAL gis.{name} = {_quoted(value)}" for name, value in given.items())
 
 
 def not_before(connection: Connection, moment: datetime | None) -> None:

@@ -20,16 +20,21 @@ def opened(settings: Settings) -> Iterator[Database]:
         Where it cannot be reached or started.
     """
     if settings.database_url:
-        yield from _connected(settings.database_url, settings)
+        yield from _connected(settings)
         return
     cluster = Cluster(settings.home)
     with cluster.held():
         cluster.create_database()
-        yield from _connected(cluster.url().render_as_string(hide_password=False), settings)
+        yield from _connected(settings)
 
 
-def _connected(url: str, settings: Settings) -> Iterator[Database]:
-    database = Database(url, settings)
+def address(settings: Settings) -> str:
+    """Return the URL of the database; the embedded cluster has been started by whoever asks."""
+    return settings.database_url or Cluster(settings.home).url().render_as_string(hide_password=False)
+
+
+def _connected(settings: Settings) -> Iterator[Database]:
+    database = Database(address(settings), settings)
     try:
         yield database
     finally:

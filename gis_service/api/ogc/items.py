@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from itertools import chain
 from typing import Annotated
 
 import orjson
@@ -15,6 +16,7 @@ from geoalchemy2 import Geometry
 from shapely import Geometry as Shape
 from shapely import to_wkb
 from sqlalchemy import ColumnElement, Connection, and_, func, or_
+from starlette.concurrency import run_in_threadpool
 
 from gis_service.api.deps import (
     AsOfDep,
@@ -53,7 +55,7 @@ from gis_service.api.ogc.schemas import returnables
 from gis_service.crs import CRS84, Crs, find
 from gis_service.errors import UnknownValue, UsageError
 from gis_service.exports import Export
-from gis_service.extents import known_count
+from gis_service.extents import count
 from gis_service.features import listed, one
 from gis_service.filters import Written, equal, filterable, where
 from gis_service.items import Page, Turn, bare, counted, order, page
@@ -66,6 +68,8 @@ _BOX = "West, south, east, north; or with the lower height in the middle and the
 _TIME = "An instant or `start/end`, either may be open (`..`); what has no time always matches."
 _NUMBER = re.compile(r" *[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)? *")
 _MOST_SKIPPED = 1 << 40
+_OF_THE_PAGE = {"limit", "offset", "after", "sortby", "properties", "crs", "f", "lang"}
+"""The parameters that do not choose records."""
 _CRS_EXAMPLE = "http://www.opengis.net/def/crs/EPSG/0/4326"
 
 CrsQuery = Annotated[str | None, Query(description="URI of the answer's CRS.", examples=[_CRS_EXAMPLE])]
@@ -76,9 +80,10 @@ PropertiesQuery = Annotated[
 
 @dataclass(frozen=True)
 class Asked:
-    """What features were asked for: clauses that all hold."""
+    """What features were asked for: clauses that all hold, and the day and the words that they were made of."""
 
     clauses: tuple[ColumnElement[bool], ...]
+    words: tuple[str, ...]
 
     @property
     def clause(self) -> ColumnElement[bool]:
@@ -86,7 +91,7 @@ class Asked:
         return and_(True, *self.clauses)  # noqa: FBT003 - an SQL literal
 
 
-def selected(
+async def selected(
     request: Request,
     layer: LayerDep,
     district: DistrictDep,
@@ -107,8 +112,9 @@ def selected(
     if datetime is not None:
         clauses.append(during(layer, datetime))
     if filter.strip():
-        clauses.append(where(layer, filter, today, written=filter_lang, crs=shapes_crs))
-    return Asked(tuple(clauses))
+        clauses.append(await run_in_threadpool(where, layer, filter, today, written=filter_lang, crs=shapes_crs))
+    given = {name: value for name, value in request.query_params.items() if name not in _OF_THE_PAGE}
+    return Asked(tuple(clauses), (str(today), *chain(*sorted(given.items()))))
 
 
 AskedDep = Annotated[Asked, Depends(selected)]
@@ -139,7 +145,7 @@ def _inside(layer: type[Layer], shape: Shape) -> ColumnElement[bool]:
     return inside if layer.placed else or_(inside, layer.geom.is_(None))
 
 
-def properties_of(layer: LayerDep, properties: PropertiesQuery = "") -> tuple[str, ...]:
+async def properties_of(layer: LayerDep, properties: PropertiesQuery = "") -> tuple[str, ...]:
     """Return the properties to return."""
     names, known = listed(properties), returnables(layer)
     for name in names:
@@ -148,7 +154,7 @@ def properties_of(layer: LayerDep, properties: PropertiesQuery = "") -> tuple[st
     return tuple(name for name in known if name in names) if names else known
 
 
-def crs_of(district: DistrictDep, crs: CrsQuery = None) -> Crs:
+async def crs_of(district: DistrictDep, crs: CrsQuery = None) -> Crs:
     """Return the CRS of the answer."""
     return find("crs", crs, district.metric_srid)
 
@@ -215,8 +221,7 @@ def _matched(connection: Connection, layer: type[Layer], asked_for: Asked, found
         return None
     if found.following is None and (found.ids or not turn.offset):
         return turn.offset + len(found.ids)
-    known = known_count(connection, layer) if not asked_for.clauses else None
-    return known if known is not None else counted(connection, layer, asked_for.clause)
+    return count(connection, layer, asked_for.words, lambda: counted(connection, layer, asked_for.clause))
 
 
 def _headers(found: Page, matched: int | None, links: Links, crs: Crs) -> dict[str, str]:
