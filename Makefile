@@ -5,6 +5,7 @@ export GIS_HOME
 
 SERVICE := .venv/service
 DEV := .venv/dev
+BENCH := .bench/venv
 ASSETS := gis_service/web/vendor
 
 .PHONY: help
@@ -24,6 +25,11 @@ test: $(DEV) $(ASSETS) ## set up and run the tests; ARGS="-k cluster" chooses
 test-clients: ALSO = qgis
 test-clients: $(DEV) ## set up QGIS too, and run the tests with it as the client
 	@.venv/bin/python -m pytest tests/clients $(ARGS)
+
+.PHONY: bench
+bench: ALSO = wrk gdal
+bench: $(SERVICE) $(BENCH) ## measure beside other systems; PART=pages SCALE="10000 200000" ROUNDS=3 choose
+	@$(BENCH)/bin/python -m benchmarks $(PART) $(if $(SCALE),--features $(SCALE)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 .PHONY: check
 check: $(DEV) ## lint, format, types, direction of imports
@@ -50,11 +56,12 @@ lock: $(DEV) ## write the locks anew from pyproject.toml and package.json; UPGRA
 	@$(COMPILE) $(UPGRADE) pyproject.toml --group build --constraint requirements/dev.lock \
 		--output-file requirements/service.lock
 	@$(COMPILE) $(UPGRADE) --group node --output-file requirements/node.lock
+	@$(COMPILE) $(UPGRADE) benchmarks/requirements.in --output-file benchmarks/requirements.lock
 	@cd gis_service/web && npm install --package-lock-only --ignore-scripts --no-audit --no-fund --loglevel=error
 
 .PHONY: clean
 clean: ## remove what set-up made; the database stays
-	@rm -rf .venv $(ASSETS) *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf .venv $(BENCH) $(ASSETS) *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .PHONY: system
 system:
@@ -65,6 +72,9 @@ $(SERVICE): requirements/service.lock pyproject.toml | system
 
 $(DEV): requirements/dev.lock pyproject.toml | system
 	@scripts/setup.sh python dev
+
+$(BENCH): benchmarks/requirements.lock | system
+	@scripts/setup.sh bench
 
 $(ASSETS): gis_service/web/package.json gis_service/web/package-lock.json gis_service/web/vendor.mjs | $(SERVICE)
 	@scripts/setup.sh assets

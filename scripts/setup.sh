@@ -1,8 +1,9 @@
 #!/bin/sh
 # Brings a clone to where it runs, one part a call; parts that are done already cost nothing. Called by make.
 #
-#   setup.sh system [browser|qgis]  packages of the system: PostGIS, fonts, Python; for tests a browser, or QGIS and GDAL
+#   setup.sh system [PART...]       packages of the system: PostGIS, fonts, Python; for tests a browser, or QGIS and GDAL
 #   setup.sh python service|dev     .venv from a lock, and the project in it (`packages`, then `project`)
+#   setup.sh bench                  what `make bench` compares with, into .bench/venv
 #   setup.sh assets                 what the pages load, from npm to gis_service/web/vendor
 set -eu
 cd "$(dirname "$0")/.."
@@ -51,6 +52,10 @@ has_qgis() { # for the Python of the system, which it belongs to; and GDAL's pro
   has ogr2ogr && /usr/bin/python3 -c 'import importlib.util, sys; sys.exit(not importlib.util.find_spec("qgis"))' 2>/dev/null
 }
 
+has_gdal() { has ogr2ogr; }
+
+has_wrk() { has wrk; }
+
 find_python() { # the locks hold wheels for these versions
   for python in ${PYTHON:-} python3 python3.14 python3.13 python3.12 python3.11; do
     if has "$python" && "$python" -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' \
@@ -74,6 +79,9 @@ packages() { # packages apt|dnf|brew PART...: their names
       apt-python) echo python3 python3-venv ;;
       apt-browser) if grep -q '^ID=ubuntu' /etc/os-release 2>/dev/null; then echo chromium-browser; else echo chromium; fi ;;
       apt-qgis) echo python3-qgis gdal-bin ;;
+      apt-gdal) echo gdal-bin ;;
+      *-gdal) echo gdal ;;
+      *-wrk) echo wrk ;;
       dnf-database) echo postgresql-server postgis ;;
       dnf-fonts) echo google-noto-sans-cjk-vf-fonts ;;
       dnf-python) echo python3 ;;
@@ -152,6 +160,16 @@ set_up_project() { # set_up_project service|dev
 set_up_python() {
   set_up_packages "$1"
   set_up_project "$1"
+}
+
+# --- bench -----------------------------------------------------------------------------------------------------------
+
+set_up_bench() { # its versions are apart from the service's own
+  rm -rf .bench/venv
+  step "对比系统 What it is compared with" .venv/bin/python -m venv .bench/venv
+  step "对比系统 What it is compared with: packages" .bench/venv/bin/python -m pip --disable-pip-version-check --no-input \
+    install --require-hashes -r benchmarks/requirements.lock
+  touch .bench/venv
 }
 
 # --- assets ----------------------------------------------------------------------------------------------------------
