@@ -12,17 +12,26 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Numeric, cast, column, func, literal, select, true
+from sqlalchemy import ColumnElement, Connection, Numeric, cast, column, func, literal, or_, select, true
 
+from gis_service.database.tallies import METRES, SQUARE_METRES, per, tallies
 from gis_service.errors import UnknownName
 from gis_service.features import area_codes, sees_everything
 from gis_service.filters import where
 from layers import Figure, Label, Language, Layer, Ratio, Role, Sum, registry, with_role
 
-_SHARES = {"length_km": (1, Decimal(1000)), "area_m2": (2, Decimal(1))}
-"""Measures by shares: the dimension of the geometry they measure, and their unit in metres or square metres."""
+
+class _Share(NamedTuple):
+    """A measure by shares: the column of tallies, the dimension of the geometry, the unit in (square) metres."""
+
+    column: str
+    dimension: int
+    unit: Decimal
+
+
+_SHARES = {"length_km": _Share(METRES, 1, Decimal(1000)), "area_m2": _Share(SQUARE_METRES, 2, Decimal(1))}
 
 Key = tuple[Any, ...]
 
@@ -45,14 +54,9 @@ class Question:
         UnknownName
             Where a field cannot be grouped by, or a measure is not there; with those that can and are.
         """
-        _require(Label("分组字段", "field to group by"), self.group, groupable(self.layer))
+        _require(Label("分组字段", "field to group by"), self.group, self.layer.categories())
         _require(Label("指标", "measure"), self.measures, self.layer.measure_names())
         return self
-
-
-def groupable(layer: type[Layer]) -> tuple[str, ...]:
-    """Return the fields that statistics can be grouped by: those of vocabularies, layers' names, and yes-or-no ones."""
-    return tuple(name for name, field in layer.fields().items() if field.kind in ("term", "layer", "flag"))
 
 
 def statistics(connection: Connection, question: Question, today: date) -> dict[str, Any]:
@@ -128,7 +132,34 @@ def figures(connection: Connection, today: date, language: Language) -> list[dic
 
 
 def _cells(connection: Connection, question: Question, today: date) -> dict[Key, dict[str, Decimal]]:
-    """Return sums by (area or None, group terms...), each measure's parts under its own name."""
+    """Return sums by (area or None, group terms...), each measure's parts under its own name.
+
+    They are kept, unless a filter chooses among the rows, or who asks sees only some.
+    """
+    if not question.filter and sees_everything(connection, question.layer):
+        return _tallied(connection, question)
+    return _counted(connection, question, today)
+
+
+def _tallied(connection: Connection, question: Question) -> dict[Key, dict[str, Decimal]]:
+    """Return cells from the tallies."""
+    cells = tallies(question.layer)
+    key = [cells.c.area_code, *(cells.c[name] for name in question.group)]
+    shares = {m: _SHARES[m] for m in question.measures if m in _SHARES}
+    parts: dict[str, ColumnElement[Any]] = {
+        "count": func.sum(cells.c.number),
+        **{m.name: func.sum(cells.c[m.name]) for m in _needed_sums(question)},
+        **{m: func.sum(cells.c[share.column]) / share.unit for m, share in shares.items()},
+    }
+    there = or_(func.sum(cells.c.number) != 0, *(func.sum(cells.c[share.column]) != 0 for share in shares.values()))
+    rows = select(*key, *(part.label(name) for name, part in parts.items())).group_by(*key).having(there)
+    found: dict[Key, dict[str, Decimal]] = {}
+    _collect(found, connection.execute(rows.where(cells.c.per == per(question.layer, question.group))), parts)
+    return found
+
+
+def _counted(connection: Connection, question: Question, today: date) -> dict[Key, dict[str, Decimal]]:
+    """Return cells from the rows."""
     layer, table = question.layer, question.layer.__table__
     clause = where(layer, question.filter, today)
     if layer.role is Role.AREAS:
@@ -146,7 +177,7 @@ def _cells(connection: Connection, question: Question, today: date) -> dict[Key,
         value = cast(share.c.value, Numeric)
         dimension = func.ST_Dimension(table.c.geom)
         measured = {
-            m: func.coalesce(func.sum(value).filter(dimension == _SHARES[m][0]), literal(0)) / _SHARES[m][1]
+            m: func.coalesce(func.sum(value).filter(dimension == _SHARES[m].dimension), literal(0)) / _SHARES[m].unit
             for m in shares
         }
         pieces = select(area, *group, *(e.label(n) for n, e in measured.items())).join_from(table, share, true())

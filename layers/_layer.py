@@ -178,6 +178,11 @@ class Layer(Base):
         return MappingProxyType({name: field for name, field in cls.fields().items() if name not in cls.kept})
 
     @classmethod
+    def categories(cls) -> tuple[str, ...]:
+        """Return the fields that records are counted by: those of vocabularies, layers' names, and yes-or-no ones."""
+        return tuple(name for name, field in cls.fields().items() if field.kind in ("term", "layer", "flag"))
+
+    @classmethod
     def measure_names(cls) -> tuple[str, ...]:
         """Return every measure that statistics can compute: count, by geometry length and area, and the declared."""
         return (

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from gis_service.database import Database
 from gis_service.errors import FilterError, UnknownName
-from gis_service.statistics import Question, groupable, statistics
+from gis_service.statistics import Question, statistics
 from layers import Ratio, registry
 
 DAY = date(2023, 10, 31)
@@ -38,7 +38,7 @@ def test_areas_and_outside_add_up_to_the_total_for_every_measure(name: str, samp
     layer = registry()[name]
     ratios = {m.name for m in layer.measures if isinstance(m, Ratio)}
     measures = tuple(m for m in layer.measure_names() if m not in ratios)
-    for group in ((), *((field,) for field in groupable(layer))):
+    for group in ((), *((field,) for field in layer.categories())):
         with sample_district.reading() as connection:
             found = statistics(connection, Question(layer, group, measures), DAY)
         for measure in measures:

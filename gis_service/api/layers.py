@@ -11,7 +11,6 @@ from gis_service.api.deps import ConnectionDep, LanguageDep
 from gis_service.exports import FORMATS
 from gis_service.features import counts
 from gis_service.filters import filterable
-from gis_service.statistics import groupable
 from layers import Field, Language, Layer, Ratio, registry
 
 router = APIRouter(tags=["layers"])
@@ -62,7 +61,7 @@ def describe(layer: type[Layer], language: Language) -> dict[str, Any]:
             {"writable": key in layer.writable(), **_field(key, field, language)}
             for key, field in filterable(layer).items()
         ],
-        "groups": list(groupable(layer)),
+        "groups": list(layer.categories()),
         "measures": [_measure(layer, measure, language) for measure in layer.measure_names()],
         "links": {
             "features": f"/api/layers/{name}/features",

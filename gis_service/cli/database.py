@@ -11,11 +11,13 @@ from gis_service.cli.shared import Json, out, print_json, print_table, say, sett
 from gis_service.database import upgrade as upgrades
 from gis_service.database.cluster import Cluster
 from gis_service.database.opened import opened
+from gis_service.database.tallies import count_anew, wrong
 from gis_service.errors import UsageError
+from layers import registry
 
 app = typer.Typer()
 db = typer.Typer(no_args_is_help=True)
-app.add_typer(db, name="db", help="数据库 · The database: start, stop, status, upgrade, revision.")
+app.add_typer(db, name="db", help="数据库 · The database: start, stop, status, upgrade, check, rebuild, revision.")
 
 
 def _cluster() -> Cluster:
@@ -67,6 +69,33 @@ def upgrade() -> None:
     with opened(settings()) as database:
         upgrades.upgrade(database)
         out.print(say("数据库结构已是最新。", "The tables are of this version."), database.schema)
+
+
+@db.command()
+def check(*, json: Json = False) -> None:
+    """Count every layer anew and compare with what statistics read; the exit code is 1 where they differ."""
+    with opened(settings()) as database, database.reading() as connection:
+        found = [cell for layer in registry().values() for cell in wrong(connection, layer)]
+    if json:
+        print_json([asdict(cell) for cell in found])
+    elif found:
+        heads = [say("图层", "Layer"), say("来源", "Side"), say("单元", "Cell")]
+        print_table(heads, [[cell.layer, cell.side, str(dict(cell.cell))] for cell in found])
+        out.print(say("统计与记录不一致，请运行 gis db rebuild。", "Tallies differ from records. Run gis db rebuild."))
+    else:
+        out.print(say("统计与记录一致。", "Tallies are as the records say."))
+    if found:
+        raise typer.Exit(1)
+
+
+@db.command()
+def rebuild() -> None:
+    """Count every layer anew and keep what is found; who writes to a layer waits meanwhile."""
+    with opened(settings()) as database:
+        for layer in registry().values():
+            with database.transaction() as connection:
+                count_anew(connection, layer)
+        out.print(say("统计已重建。", "The tallies were counted anew."), database.schema)
 
 
 @db.command()

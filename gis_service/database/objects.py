@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from gis_service.database.policies import make_access, protect_layer, protect_tables
 from gis_service.database.statements import filled, literal, run
+from gis_service.database.tallies import make_tallies
 from gis_service.duties import ANONYMOUS, ROLES
 from gis_service.errors import NotUpgraded
 from layers import STORED_SRID, Layer, Role, Subjected, content_columns, registry, with_role
@@ -51,6 +52,7 @@ def make(connection: Connection, schema: str, service: str) -> None:
         _check(connection, layer.__tablename__, _rules(layer))
         _remember(connection, layer, past)
         protect_layer(connection, layer, past, service)
+        make_tallies(connection, layer, past, service)
     run(connection, filled("areas", table=areas.__tablename__))
     for table, rules in _OWN_RULES.items():
         _check(connection, table, rules)

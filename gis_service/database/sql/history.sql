@@ -72,7 +72,7 @@ CREATE TRIGGER gis_5_truncated BEFORE TRUNCATE ON {table}
 
 -- The layer as it stood at the moment `gis.as_of`. Whoever reads a past day has this schema first on the search_path,
 -- so that every question is answered by the same SQL, of then as of now.
-DROP VIEW IF EXISTS "{past}".{table};
+DROP VIEW IF EXISTS "{past}".{table} CASCADE;
 CREATE VIEW "{past}".{table} WITH (security_invoker = true) AS
     SELECT {columns} FROM {table} WHERE valid_from < current_setting('gis.as_of')::timestamptz
     UNION ALL
