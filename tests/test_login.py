@@ -113,7 +113,7 @@ def test_signing_out_ends_the_session_also_for_who_kept_the_cookie(browser: Any,
     assert client.post("/logout", data={"csrf_token": csrf(client)}).status_code == 303
     assert "gis_session" not in client.cookies
     late = httpx.get(f"{service}/", cookies=kept, headers=HTML)
-    assert "<summary>" not in late.text
+    assert "<summary>Lin</summary>" not in late.text
     assert 'gis_session=""' in late.headers["set-cookie"]
 
 
@@ -163,7 +163,7 @@ def test_a_session_that_has_expired_is_that_of_nobody(browser: Any, district: Da
     sign_in(client)
     with district.transaction() as connection:
         connection.execute(sa.update(TokenRow).values(expires_at=sa.func.now()))
-    assert "<summary>" not in client.get("/").text
+    assert "<summary>Lin</summary>" not in client.get("/").text
     assert "gis_session" not in client.cookies
 
 
@@ -172,7 +172,7 @@ def test_a_user_who_is_disabled_is_out_at_once(browser: Any, district: Database)
     sign_in(client)
     with district.transaction() as connection:
         connection.execute(sa.update(UserRow).where(UserRow.name == "lin").values(active=False))
-    assert "<summary>" not in client.get("/").text
+    assert "<summary>Lin</summary>" not in client.get("/").text
     assert sign_in(client).status_code == 401
 
 

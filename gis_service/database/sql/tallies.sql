@@ -21,14 +21,17 @@ END $$;
 
 CREATE OR REPLACE FUNCTION gis_tally_{table}() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
+DECLARE
+    cells {table}_tallies[];
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        INSERT INTO {table}_tallies ({columns}, fresh) SELECT {columns}, true FROM ({inserted}) cell;
+        SELECT array_agg(ROW({columns}, true)::{table}_tallies) INTO cells FROM ({inserted}) cell;
     ELSIF TG_OP = 'DELETE' THEN
-        INSERT INTO {table}_tallies ({columns}, fresh) SELECT {columns}, true FROM ({deleted}) cell;
+        SELECT array_agg(ROW({columns}, true)::{table}_tallies) INTO cells FROM ({deleted}) cell;
     ELSE
-        INSERT INTO {table}_tallies ({columns}, fresh) SELECT {columns}, true FROM ({updated}) cell;
+        SELECT array_agg(ROW({columns}, true)::{table}_tallies) INTO cells FROM ({updated}) cell;
     END IF;
+    INSERT INTO {table}_tallies SELECT cell.* FROM unnest(cells) cell;
     IF random() < 0.02 THEN
         PERFORM gis_fold_{table}();
     END IF;
