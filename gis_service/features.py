@@ -15,6 +15,8 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     DateTime,
+    Double,
+    Numeric,
     Select,
     Subquery,
     Text,
@@ -136,10 +138,12 @@ def as_geojson(
     beside: Subquery | None = None,
     properties: Iterable[str] | None = None,
     crs: Coordinates = CRS84,
+    pointed: bool = False,
 ) -> Select[tuple[int, str]]:
     """Return a SELECT of `id` and `feature`, the GeoJSON text of each row in `crs`, with these columns as properties.
 
-    `extra` are further properties, from the layer's table or from the rows of the same `id` `beside` it.
+    `extra` are further properties, from the layer's table or from the rows of the same `id` `beside` it. `pointed`
+    writes whole numbers of a column that may hold others as `16.0`: old clients guess from the first they see.
 
     ST_AsGeoJSON of a record is the fastest JSON that PostgreSQL writes. It knows no id before PostGIS 3.5, so the id is
     put in behind the type.
@@ -150,7 +154,11 @@ def as_geojson(
     names = returned(layer) if properties is None else properties
     row = table if beside is None else table.join(beside, beside.c.id == table.c.id)
     own = (table,) if beside is None else (table, beside)
-    record = select(*(_written(table.c[name]) for name in names), *extra, shape).correlate(*own).lateral("record")
+    record = (
+        select(*(_written(table.c[name], pointed=pointed) for name in names), *extra, shape)
+        .correlate(*own)
+        .lateral("record")
+    )
     written: ColumnElement[str] = literal_column(f"substr(ST_AsGeoJSON(record, 'geom', {crs.decimals}), 19)", Text)
     if not layer.placed:
         # RFC 7946 writes no place as null, PostGIS before 3.5 as an object
@@ -160,8 +168,10 @@ def as_geojson(
     return select(table.c.id, feature.label("feature")).join_from(row, record, true())
 
 
-def _written(column: ColumnElement[Any]) -> ColumnElement[Any]:
+def _written(column: ColumnElement[Any], *, pointed: bool) -> ColumnElement[Any]:
     """Return a column as features bear it: moments to the millisecond, for programs that keep seconds in few digits."""
+    if pointed and isinstance(column.type, Double):
+        return (cast(cast(column, Text), Numeric) + literal_column("0.0")).label(column.key)
     if not isinstance(column.type, DateTime):
         return column
     return func.date_trunc("milliseconds", column).label(column.key)

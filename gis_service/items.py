@@ -39,6 +39,10 @@ MOST_COUNTED = 100_000
 """How far records that a filter chooses are counted; where there are more their number is not said."""
 
 
+_GUESSED_FROM = 10
+"""QGIS before 3.34 takes the type of a column from a page of so many, and keeps no decimal where all are whole."""
+
+
 @dataclass(frozen=True)
 class Key:
     """One property that records are put in order by."""
@@ -139,7 +143,11 @@ def page(
     crs: Crs = CRS84,
 ) -> Page:
     """Return the features on a page; raises as `Turn.rows` does."""
-    rows, following = turn.rows(connection, layer, as_geojson(layer, properties=properties, crs=crs).where(clause))
+    rows, following = turn.rows(
+        connection,
+        layer,
+        as_geojson(layer, properties=properties, crs=crs, pointed=turn.limit <= _GUESSED_FROM).where(clause),
+    )
     return Page(tuple(row.id for row in rows), following, ",\n".join(row.feature for row in rows).encode())
 
 

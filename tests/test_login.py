@@ -245,6 +245,19 @@ def test_one_learns_who_one_is_and_what_one_may_do(visitor: Any) -> None:
     assert "administer" not in {duty["name"] for duty in me["duties"]}
 
 
+def test_a_token_is_the_password_of_clients_that_know_no_other_way(browser: Any, service: str) -> None:
+    client = browser()
+    sign_in(client)
+    secret = write(client, "POST", "/api/me/tokens", {}).json()["secret"]
+
+    def known(name: str, password: str) -> int:
+        return httpx.get(f"{service}/api/me", auth=(name, password)).status_code
+
+    assert known("lin", secret) == known("", secret) == 200
+    assert known("chen", secret) == known("lin", client.cookies["gis_session"]) == known("lin", PASSWORD) == 401
+    assert httpx.get(f"{service}/api/me", headers={"Authorization": "Basic ?"}).status_code == 401
+
+
 def test_a_token_works_until_it_is_revoked_and_makes_no_other(browser: Any, service: str) -> None:
     client = browser()
     sign_in(client)

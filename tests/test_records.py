@@ -21,7 +21,7 @@ from sqlalchemy import Connection
 from gis_service.along import along, find_targets
 from gis_service.database import Database
 from gis_service.errors import BadRecord, Forbidden, GeometryTypeError
-from gis_service.exports import export_file, export_geojson
+from gis_service.exports import Export, export_file, find_format, stream
 from gis_service.features import one
 from gis_service.history import history
 from gis_service.ingest import Summary, import_file
@@ -111,7 +111,7 @@ def test_the_place_on_a_polygon_lies_on_it_and_comes_back_from_an_export_as_it_i
         insert(connection, "inspections", "R", **about("S1", "project_sites"))
         on_it = "SELECT ST_Covers(s.geom, i.geom) FROM inspections i JOIN project_sites s ON s.code = i.subject_code"
         assert connection.exec_driver_sql(on_it).scalar_one()
-    export_file(district, INSPECTIONS, tmp_path / "again.geojson")
+    export_file(Export(district, INSPECTIONS), tmp_path / "again.geojson")
     assert counted(import_file(district, tmp_path / "again.geojson", INSPECTIONS)) == (0, 0, 1)
 
 
@@ -182,10 +182,10 @@ def test_a_record_without_a_place_is_read_exported_and_has_a_history(district: D
         ["subject_layer", "subject_code", "geom"],
         [],
     ]
-    document = orjson.loads(b"".join(export_geojson(district, LAYERS["notices"])))
+    document = orjson.loads(b"".join(stream(Export(district, LAYERS["notices"]), find_format("geojson"))))
     assert [f["geometry"] for f in document["features"]] == [None]
     for suffix in (".geojson", ".gpkg"):
-        export_file(district, LAYERS["notices"], tmp_path / f"n{suffix}")
+        export_file(Export(district, LAYERS["notices"]), tmp_path / f"n{suffix}")
         assert counted(import_file(district, tmp_path / f"n{suffix}", LAYERS["notices"])) == (0, 0, 1)
 
 
@@ -333,7 +333,7 @@ def test_what_the_sample_holds_comes_in_again_unchanged(
     sample_district: Database, tmp_path: Path, name: str, suffix: str
 ) -> None:
     path = tmp_path / f"{name}{suffix}"
-    number = export_file(sample_district, LAYERS[name], path)
+    number = export_file(Export(sample_district, LAYERS[name]), path)
     assert counted(import_file(sample_district, path, LAYERS[name], dry_run=True)) == (0, 0, number)
 
 

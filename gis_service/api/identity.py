@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -23,10 +24,10 @@ def caller(request: Request) -> str | None:
         Where a token is shown that is nobody's. A session that has ended is no error: the browser is to forget it.
     """
     database: Database = request.app.state.database
-    scheme, _, secret = request.headers.get("authorization", "").partition(" ")
-    if scheme:
-        found = known_by(database, secret.strip()) if scheme.lower() == "bearer" else None
-        if found is None or found[1] != "program":
+    if given := request.headers.get("authorization", "").strip():
+        name, secret = _shown(given)
+        found = known_by(database, secret)
+        if found is None or found[1] != "program" or name not in ("", found[0]):
             raise NotSignedIn("令牌无效或已过期。", "The token is not valid, or no longer.")
         request.state.signed_in = True
         return found[0]
@@ -38,6 +39,21 @@ def caller(request: Request) -> str | None:
         return None
     request.state.signed_in, request.state.session = True, secret
     return found[0]
+
+
+def _shown(authorization: str) -> tuple[str, str]:
+    """Return a user's name, where one is given, and the secret of her token.
+
+    It comes as `Bearer`, or as the password of `Basic`, for clients that know no other way (QGIS before 3.24, ArcGIS).
+    """
+    scheme, _, given = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        return "", given.strip() if scheme.lower() == "bearer" else ""
+    try:
+        name, _, secret = base64.b64decode(given, validate=True).decode().partition(":")
+    except ValueError:
+        return "", ""
+    return name, secret
 
 
 async def page_token(request: Request) -> str:

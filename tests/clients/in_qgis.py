@@ -1,6 +1,6 @@
 """What QGIS does, told as JSON: run by the tests with Debian's Python, which QGIS belongs to.
 
-/usr/bin/python3 in_qgis.py read|draw '{"provider": …, "layers": {NAME: ADDRESS}, "token": …}'
+/usr/bin/python3 in_qgis.py read|draw '{"provider": …, "layers": {NAME: ADDRESS}}'
 """
 
 import json
@@ -18,7 +18,6 @@ from qgis.core import (
     QgsMapRendererParallelJob,
     QgsMapSettings,
     QgsMarkerSymbol,
-    QgsNetworkAccessManager,
     QgsRectangle,
     QgsVectorLayer,
     QgsVectorTileBasicRenderer,
@@ -99,22 +98,11 @@ def _red(name, kind):
     return style
 
 
-def _bearing(token):
-    """Show a token with every request."""
-
-    def bear(request):
-        request.setRawHeader(b"Authorization", f"Bearer {token}".encode())
-
-    QgsNetworkAccessManager.setRequestPreprocessor(bear)
-
-
 if __name__ == "__main__":
     QgsApplication.setPrefixPath("/usr", useDefaultPaths=True)
     application = QgsApplication([], GUIenabled=False, profileFolder=os.environ["HOME"])
     application.initQgis()
     what, given = sys.argv[1], json.loads(sys.argv[2])
-    if "token" in given:
-        _bearing(given["token"])
     answer = {"read": read, "draw": draw}[what](given)
     Path(given["answer"]).write_text(json.dumps(answer, ensure_ascii=False), "utf-8")
     sys.stdout.flush()

@@ -109,6 +109,16 @@ def test_every_layer_comes_whole_with_its_texts_numbers_and_places(
             same_place(one["place"], row["geom"])
 
 
+def test_a_decimal_is_kept_where_the_first_features_have_whole_numbers(qgis: Qgis, own_sample: Database) -> None:
+    with own_sample.transaction() as connection:
+        connection.execute(text("UPDATE bridges SET span_m = 16"))
+        connection.execute(text("UPDATE bridges SET span_m = 12.5 WHERE id = (SELECT max(id) FROM bridges)"))
+    for address, _ in served(own_sample):
+        read = qgis("read", {"bridges": collection(address, "bridges")})
+    lengths = [one["properties"]["span_m"] for one in read["bridges"]["features"]]
+    assert sorted(lengths) == [12.5, *[16] * (len(lengths) - 1)]
+
+
 def same_place(found: str | None, expected: bytes | None) -> None:
     if expected is None:
         assert found is None
@@ -142,13 +152,14 @@ def test_an_expression_finds_chinese_words(qgis: Qgis, service: Service, sample_
     assert codes(read["hazards"]) == [row["code"] for row in expected] != []
 
 
-def test_with_a_token_she_sees_her_areas_and_without_one_nothing(qgis: Qgis, own_sample: Database) -> None:
+def test_with_a_token_as_password_she_sees_her_areas_and_without_one_nothing(qgis: Qgis, own_sample: Database) -> None:
     token = signed_in(own_sample, "wang", "inspector", areas=["350104101"])
     expected = rows(own_sample, "SELECT code FROM bridges WHERE area_code = '350104101' ORDER BY code")
     for address, _ in served(own_sample, anonymous=False):
         layers = {"bridges": collection(address, "bridges")}
         assert qgis("read", layers)["bridges"] is None
-        assert codes(qgis("read", layers, token=token)["bridges"]) == [row["code"] for row in expected] != []
+        hers = {"bridges": f"{layers['bridges']} username='wang' password='{token}'"}
+        assert codes(qgis("read", hers)["bridges"]) == [row["code"] for row in expected] != []
 
 
 @pytest.mark.parametrize("name", ["bridges", "rivers", "areas"])
