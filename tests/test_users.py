@@ -181,9 +181,9 @@ def test_nobodys_password_takes_as_long_to_be_refused() -> None:
     stored = passwords.hashed(PASSWORD)
 
     def seconds(hash_: str | None) -> float:
-        start = time.perf_counter()
+        start = time.process_time()
         assert not passwords.fits("wrong", hash_)
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     known, unknown = (min(seconds(hash_) for _ in range(5)) for hash_ in (stored, None))
     assert 0.5 < known / unknown < 2
