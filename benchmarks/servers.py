@@ -110,7 +110,7 @@ def _pygeoapi(stand: Stand, port: int) -> _Command:
         f"127.0.0.1:{port}",
         "pygeoapi.flask_app:APP",
     ]
-    return _Command([*serve, "pygeoapi.flask_app:APP"], files, f"/collections/{LAYER}?f=json")
+    return _Command(serve, files, f"/collections/{LAYER}?f=json")
 
 
 def _pygeoapi_config(stand: Stand, port: int) -> dict[str, object]:

@@ -174,11 +174,12 @@ def test_vector_tiles_are_drawn_where_the_features_are(
     )
     ((x, y),) = [(row["x"], row["y"]) for row in found]
     picture = tmp_path / "tiles.png"
-    tiles = f"type=xyz&url={quote(f'{address}/api/tiles/{name}/', safe='')}{{z}}/{{x}}/{{y}}.mvt&zmin=8&zmax=18"
+    scheme = f"/ogc/collections/{name}/tiles/WebMercatorQuad/"
+    tiles = f"type=xyz&url={quote(f'{address}{scheme}', safe='')}{{z}}/{{y}}/{{x}}&zmin=8&zmax=18"
     box = (x - 400, y - 400, x + 400, y + 400)
     drawn = qgis("draw", {name: tiles}, box=box, size=[200, 200], picture=str(picture))
     assert drawn == {"saved": True, "errors": []}
-    assert any(request.startswith(f"/api/tiles/{name}/") for request in asked)
+    assert any(request.startswith(scheme) for request in asked)
     with Image.open(picture) as image:
         assert image.convert("RGB").getpixel((100, 100)) == (255, 0, 0)
 
