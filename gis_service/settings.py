@@ -96,6 +96,9 @@ class Settings(BaseSettings):
     tiles_above: int = Field(
         5_000, ge=0, description="Layers with more features than this are drawn from vector tiles, others from GeoJSON."
     )
+    tile_cache_mb: int = Field(
+        512, ge=0, description="Room for vector tiles kept in GIS_HOME/tiles, in MB; the oldest go first. 0 keeps none."
+    )
     base_map_url: str = Field("", description="XYZ template of a base map, e.g. of 天地图; none by default.")
     base_map_attribution: str = Field("", description="Attribution and 审图号 of the base map.")
     attachments_url: Annotated[str, AfterValidator(_bucket)] = Field(

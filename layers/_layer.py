@@ -63,12 +63,16 @@ class Ratio:
 
 @dataclass(frozen=True)
 class Symbol:
-    """How maps draw the layer: coloured by the terms of `field`, from zoom `from_zoom` on."""
+    """How maps draw the layer: coloured by the terms of `field`, from zoom `from_zoom` on.
+
+    `worst` says at which end of the vocabulary the worst term stands: many features drawn as one take its colour.
+    """
 
     field: str
     shape: Literal["circle", "square", "diamond", "triangle", "line", "area"]
     from_zoom: int = 0
     size: int = 6
+    worst: Literal["first", "last"] = "first"
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from gis_service.settings import Settings
 
 @contextmanager
 def serving(database: Database, **settings: Any) -> Iterator[str]:
-    """Serve a district on a free port, and give the address."""
-    with running(create_app(database, Settings(**settings))) as address:
+    """Serve a district on a free port, and give the address. No tiles are kept, where the test does not ask for it."""
+    with running(create_app(database, Settings(**{"tile_cache_mb": 0} | settings))) as address:
         yield address
 
 

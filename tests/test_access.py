@@ -236,7 +236,7 @@ def _unprotected(connection: sa.Connection) -> Iterator[str]:
         if not held:
             yield f"{name} has no row policy"
         kept = triggers & on_delete and triggers & on_update
-        if not kept and not name.endswith(("_history", "_tallies")) and name != "alembic_version":
+        if not kept and not name.endswith(("_history", "_tallies", "_grid")) and name != "alembic_version":
             yield f"{name} has no history"
 
 

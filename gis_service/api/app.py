@@ -47,6 +47,7 @@ from gis_service.database import Database
 from gis_service.exports import FORMATS
 from gis_service.sessions import Tries
 from gis_service.settings import Settings
+from gis_service.tiles import Cache
 from gis_service.sign_on import SignOn
 
 DESCRIPTION = """
@@ -79,6 +80,7 @@ def create_app(database: Database, settings: Settings) -> FastAPI:
     app.state.database, app.state.settings, app.state.tries = served, settings, Tries()
     app.state.sign_on = SignOn(settings)
     app.state.attachments = Store(settings)
+    app.state.tiles = Cache(settings.home / "tiles" / settings.district, settings.tile_cache_mb * 1_000_000)
     problems.install(app)
     checked = [Depends(known_parameters)]
     # a code may hold slashes, so what follows a code comes before it

@@ -23,6 +23,7 @@ from gis_service.duties import ANONYMOUS
 from gis_service.errors import GisError, UnknownValue, UsageError
 from gis_service.features import find_layer
 from gis_service.settings import Settings
+from gis_service.tiles import Cache
 from layers import Language, Layer
 
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
@@ -78,6 +79,15 @@ def reading(
 
 DatabaseDep = Annotated[Database, Depends(database)]
 SettingsDep = Annotated[Settings, Depends(settings)]
+
+
+async def tile_cache(request: Request) -> Cache:
+    """Return where tiles are kept."""
+    found: Cache = request.app.state.tiles
+    return found
+
+
+TileCacheDep = Annotated[Cache, Depends(tile_cache)]
 # given back when the route has returned, before its answer is sent: a slow reader holds no connection
 ConnectionDep = Annotated[Connection, Depends(reading, scope="function")]
 

@@ -7,11 +7,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
-from gis_service.api.deps import AreaQuery, AsOfDep, ConnectionDep, FilterQuery, LanguageDep, LayerDep
+from gis_service.api.deps import AreaQuery, AsOfDep, ConnectionDep, FilterQuery, LanguageDep, LayerDep, TileCacheDep
 from gis_service.api.ogc.answers import TILE, vector_tile
 from gis_service.features import selection
 from gis_service.risk import model, scored, shown
-from gis_service.tiles import tile
+from gis_service.tiles import Asked, Place, tile
 
 router = APIRouter(tags=["tiles"])
 
@@ -20,6 +20,7 @@ router = APIRouter(tags=["tiles"])
 def get_tile(
     request: Request,
     connection: ConnectionDep,
+    cache: TileCacheDep,
     layer: LayerDep,
     z: int,
     x: int,
@@ -32,12 +33,12 @@ def get_tile(
 ) -> Response:
     """Return one vector tile (WebMercatorQuad) with code, name and the symbol's field of each feature.
 
-    Where nothing is in it, the status is 204.
+    Where many lie in it, marks are counted in cells, each with `count`, the worst term, and the number of each term under
+    the term's code. Where nothing is in it, the status is 204.
     """
-    clause = selection(connection, layer, today, filter=filter, area=area)
+    place = Place(z, x, y)
+    asked = Asked(layer, selection(connection, layer, today, filter=filter, area=area))
     if risk:
         result = scored(layer, model(connection, today)).subquery("scored")
-        content = tile(connection, layer, clause, (z, x, y), *shown(result), beside=result)
-    else:
-        content = tile(connection, layer, clause, (z, x, y))
-    return vector_tile(request, content)
+        asked = Asked(layer, asked.clause, tuple(shown(result)), result)
+    return vector_tile(request, tile(connection, asked, place, cache))

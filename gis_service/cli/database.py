@@ -10,8 +10,9 @@ import typer
 from gis_service.cli.shared import Json, out, print_json, print_table, say, settings
 from gis_service.database import upgrade as upgrades
 from gis_service.database.cluster import Cluster
+from gis_service.database.kept import count_anew, wrong
+from gis_service.database.objects import kept_of
 from gis_service.database.opened import opened
-from gis_service.database.tallies import count_anew, wrong
 from gis_service.errors import UsageError
 from layers import registry
 
@@ -75,12 +76,12 @@ def upgrade() -> None:
 def check(*, json: Json = False) -> None:
     """Count every layer anew and compare with what statistics read; the exit code is 1 where they differ."""
     with opened(settings()) as database, database.reading() as connection:
-        found = [cell for layer in registry().values() for cell in wrong(connection, layer)]
+        found = [cell for layer in registry().values() for kept in kept_of(layer) for cell in wrong(connection, kept)]
     if json:
         print_json([asdict(cell) for cell in found])
     elif found:
-        heads = [say("图层", "Layer"), say("来源", "Side"), say("单元", "Cell")]
-        print_table(heads, [[cell.layer, cell.side, str(dict(cell.cell))] for cell in found])
+        heads = [say("表", "Table"), say("来源", "Side"), say("单元", "Cell")]
+        print_table(heads, [[cell.table, cell.side, str(dict(cell.cell))] for cell in found])
         out.print(say("统计与记录不一致，请运行 gis db rebuild。", "Tallies differ from records. Run gis db rebuild."))
     else:
         out.print(say("统计与记录一致。", "Tallies are as the records say."))
@@ -94,7 +95,8 @@ def rebuild() -> None:
     with opened(settings()) as database:
         for layer in registry().values():
             with database.transaction() as connection:
-                count_anew(connection, layer)
+                for kept in kept_of(layer):
+                    count_anew(connection, kept)
         out.print(say("统计已重建。", "The tallies were counted anew."), database.schema)
 
 

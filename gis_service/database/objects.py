@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
+from gis_service.database.grid import gridded, make_grid
+from gis_service.database.kept import Kept
 from gis_service.database.policies import make_access, protect_layer, protect_tables
 from gis_service.database.statements import filled, literal, run
-from gis_service.database.tallies import make_tallies
+from gis_service.database.tallies import make_tallies, tallied
 from gis_service.duties import ANONYMOUS, ROLES
 from gis_service.errors import NotUpgraded
 from layers import STORED_SRID, Layer, Role, Subjected, content_columns, registry, with_role
@@ -46,6 +48,7 @@ def make(connection: Connection, schema: str, service: str) -> None:
     replacements = "".join(filled("replace", table=layer.__tablename__) for layer in layers if layer is not areas)
     names = {"areas": areas.__tablename__, "layers": ", ".join(map(literal, registry())), "srid": str(STORED_SRID)}
     run(connection, filled("functions", **names, replacements=replacements.strip()))
+    run(connection, filled("mercator"))
     make_access(connection, areas.__tablename__, service)
     for layer in layers:
         _trigger(connection, layer)
@@ -53,10 +56,16 @@ def make(connection: Connection, schema: str, service: str) -> None:
         _remember(connection, layer, past)
         protect_layer(connection, layer, past, service)
         make_tallies(connection, layer, past, service)
+        make_grid(connection, layer, service)
     run(connection, filled("areas", table=areas.__tablename__))
     for table, rules in _OWN_RULES.items():
         _check(connection, table, rules)
     protect_tables(connection, service)
+
+
+def kept_of(layer: type[Layer]) -> tuple[Kept, ...]:
+    """Return what is kept of a layer beside its rows."""
+    return tallied(layer), gridded(layer)
 
 
 def _trigger(connection: Connection, layer: type[Layer]) -> None:

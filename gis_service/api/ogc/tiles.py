@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.responses import Response
 
-from gis_service.api.deps import ConnectionDep, LanguageDep, LayerDep, known_parameters
+from gis_service.api.deps import ConnectionDep, LanguageDep, LayerDep, TileCacheDep, known_parameters
 from gis_service.api.ogc.answers import (
     DOCUMENTS,
     HTML,
@@ -35,7 +35,7 @@ from gis_service.api.pages import render
 from gis_service.crs import CRS84
 from gis_service.errors import UnknownName
 from gis_service.extents import Extent, extent
-from gis_service.tiles import MOST_ZOOM, properties, tile
+from gis_service.tiles import MOST_ZOOM, Asked, Place, properties, tile
 from layers import Label, Language, Layer
 
 router = APIRouter(tags=["ogc"])
@@ -60,11 +60,11 @@ def scheme_of(scheme: Annotated[str, Path(description="Tile matrix set.", exampl
     return scheme
 
 
-def place_of(z: int, row: int, col: int) -> tuple[int, int, int]:
-    """Return a tile as z, x, y; OGC writes matrix, row, column."""
+def place_of(z: int, row: int, col: int) -> Place:
+    """Return a tile; OGC writes matrix, row, column."""
     if not (0 <= z <= MOST_ZOOM and 0 <= row < 2**z and 0 <= col < 2**z):
         raise UnknownName(_TILE, f"{z}/{row}/{col}", [f"0–{MOST_ZOOM}/0–2^z-1/0–2^z-1"])
-    return z, col, row
+    return Place(z, col, row)
 
 
 SchemeDep = Annotated[str, Depends(scheme_of)]
@@ -170,13 +170,14 @@ def get_tile(
     layer: LayerDep,
     scheme: SchemeDep,  # noqa: ARG001 - there is one
     asked_for: AskedDep,
-    place: Annotated[tuple[int, int, int], Depends(place_of)],
+    place: Annotated[Place, Depends(place_of)],
+    cache: TileCacheDep,
     language: LanguageDep,  # noqa: ARG001 - accepted everywhere
     f: FormatQuery = None,
 ) -> Response:
     """Return one vector tile by matrix, row and column: what matches of it, 204 where nothing does."""
     chosen(request, f, {"mvt": MVT})
-    return vector_tile(request, tile(connection, layer, asked_for.clause, place))
+    return vector_tile(request, tile(connection, Asked(layer, asked_for.clause), place, cache))
 
 
 def _about(layer: type[Layer], language: Language) -> dict[str, Any]:

@@ -20,8 +20,8 @@ connection.exec_driver_sql("SET LOCAL lock_timeout = '10s'")
 
 
 def ours(thing: Any, name: Any, kind: Any, reflected: Any, compare_to: Any) -> bool:
-    """Leave out PostGIS's own tables, and histories and tallies, which follow their layers by themselves."""
-    follows = kind == "table" and name.endswith(("_history", "_tallies")) and reflected and compare_to is None
+    """Leave out PostGIS's own tables, and histories, tallies and grids, which follow their layers by themselves."""
+    follows = kind == "table" and name.endswith(("_history", "_tallies", "_grid")) and reflected and compare_to is None
     ours: bool = alembic_helpers.include_object(thing, name, kind, reflected, compare_to)  # type: ignore[no-untyped-call]
     return ours and not follows
 
