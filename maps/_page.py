@@ -34,6 +34,7 @@ SCRIPTS = (
     "map/photos.js",
     "map/records.js",
     "map/popups.js",
+    "map/cells.js",
     "map/parts.js",
     "map/legend.js",
     "map/risk.js",

@@ -41,7 +41,7 @@
   }
 
   /** Keep labels away from a symbol of this radius. */
-  gis.keepFree = (frame, x, y, radius) => frame.labels.push({ text: "", x, y, size: radius * 2.1, rank: -1, silent: true });
+  gis.keepFree = (frame, x, y, radius, rank = -1) => frame.labels.push({ text: "", x, y, size: radius * 2.1, rank, silent: true });
 
   function boundsOf(ctx, { x, y, angle = 0, above = 0, silent, size }, rows) {
     if (silent) return [x - size / 2, y - size / 2, x + size / 2, y + size / 2];

@@ -67,9 +67,10 @@
 
     select(layer, frame) {
       const { box } = frame;
-      return layer.source.inView(box, frame.zoom).filter(({ box: b, properties }) =>
-        b[2] >= box[0] && b[0] <= box[2] && b[3] >= box[1] && b[1] <= box[3]
-        && !layer.hidden.has(gis.termOf(layer, properties)));
+      return layer.source.inView(box, frame.zoom)
+        .filter(({ box: b }) => b[2] >= box[0] && b[0] <= box[2] && b[3] >= box[1] && b[1] <= box[3])
+        .map((feature) => (feature.counted ? gis.cellShown(layer, feature) : feature))
+        .filter((feature) => feature && !layer.hidden.has(gis.termOf(layer, feature.properties)));
     },
 
     /** What lies under a layer point, the topmost first: [{layer, feature}]. */
@@ -92,7 +93,8 @@
     const box = [Infinity, Infinity, -Infinity, -Infinity];
     let points = 0;
     for (const layer of layers.filter((one) => one.points)) {
-      for (const { box: [x, y] } of layer.shown) {
+      for (const { box: [x, y], counted } of layer.shown) {
+        if (counted) continue;
         points += 1;
         box[0] = Math.min(box[0], x);
         box[1] = Math.min(box[1], y);
@@ -121,7 +123,7 @@
     const { kind, parts, box, clip } = feature, moved = frame.spread && frame.spread.get(feature);
     if (moved) return Math.hypot(moved[0] - x, moved[1] - y) <= layer.radius + 2;
     if (kind === gis.POINT) {
-      const reach = (layer.radius || gis.radiusOf(layer, {}, frame)) + NEAR;
+      const reach = feature.counted ? gis.cellRadius(feature) : (layer.radius || gis.radiusOf(layer, {}, frame)) + NEAR;
       return parts.some((p) => Math.hypot(frame.x(p[0]) - x, frame.y(p[1]) - y) <= reach);
     }
     const margin = kind === gis.LINE ? NEAR + 2 : 0;

@@ -147,13 +147,14 @@
     }
     if (layer.shape === "line") nameLines(layer, frame, "#2b5b7d");
     // small outlines are lost at low zooms: they get the layer's symbol too
-    const marks = layer.shown.filter((f) => f.kind === gis.POINT || (layer.points && small(frame, f, 26)));
+    const marks = layer.shown.filter((f) => (f.kind === gis.POINT && !f.counted) || (layer.points && small(frame, f, 26)));
     if (layer.sizeBy) {
       // the worst on top; elsewhere the small, which the large would hide
       const { field } = layer.sizeBy, sign = layer.trace ? 1 : -1;
       marks.sort((a, b) => sign * ((a.properties[field] || 0) - (b.properties[field] || 0)));
     }
     for (const feature of marks) mark(layer, frame, feature);
+    for (const cell of layer.shown) if (cell.counted) gis.drawCell(layer, frame, cell);
   }
 
   const small = (frame, { box }, pixels) => (box[2] - box[0]) * frame.scale < pixels && (box[3] - box[1]) * frame.scale < pixels;

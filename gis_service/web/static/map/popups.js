@@ -10,6 +10,10 @@
   gis.nameOf = ({ properties }) => properties.name || properties.code || t("无名称", "unnamed");
 
   gis.tipOf = (state, { layer, feature }) => {
+    if (feature.counted) {
+      const [what, terms] = gis.cellWords(layer, feature);
+      return element("span", {}, what, element("small", {}, terms));
+    }
     const term = layer.terms[gis.termOf(layer, feature.properties)];
     return element("span", {}, gis.nameOf(feature), element("small", {}, [layer.title, term && term.label].filter(Boolean).join(" · ")));
   };
@@ -37,6 +41,10 @@
   gis.openPopup = (state, hits, latlng) => {
     const shown = hits.some(({ layer }) => !layer.quiet) ? hits.filter(({ layer }) => !layer.quiet) : hits.slice(0, 1);
     if (!shown.length) return;
+    if (shown[0].feature.counted) {
+      gis.splitCell(state, shown[0].layer, shown[0].feature);
+      return;
+    }
     state.map.closePopup(); // before the next is chosen, so that closing does not unchoose it
     if (shown[0].layer.onopen && shown[0].layer.onopen(shown[0].feature)) return;
     const box = element("div", { class: "record" });

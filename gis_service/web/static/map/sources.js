@@ -3,7 +3,7 @@
 "use strict";
 
 (() => {
-  const POINT = 1, LINE = 2, AREA = 3, DEEPEST = 16, KEPT = 160;
+  const POINT = 1, LINE = 2, AREA = 3, DEEPEST = 17, KEPT = 160;
 
   const unitX = (lon) => (lon + 180) / 360;
   function unitY(lat) {
@@ -102,9 +102,16 @@
       for (let up = 1; !tile.list && up <= 4 && up <= z; up++) {
         tile = this.cache.get(`${z - up}/${x >> up}/${y >> up}`) || tile;
       }
-      if (!tile.list || seen.has(tile)) return;
+      if (!tile.list) return;
+      const standsIn = tile !== this.cache.get(key), told = seen.has(tile);
       seen.add(tile);
       for (const item of tile.list) {
+        if (item.counted) {
+          // of a tile that stands in for this one only what this one will count
+          if (!standsIn || holds(z, x, y, item.parts[0])) out.push(item);
+          continue;
+        }
+        if (told) continue;
         if (item.kind === POINT) {
           if (item.code && seen.has(item.code)) continue; // a point in two tiles' margins is one point
           seen.add(item.code);
@@ -138,6 +145,8 @@
     }
   }
 
+  const holds = (z, x, y, point) => Math.floor(point[0] * 2 ** z) === x && Math.floor(point[1] * 2 ** z) === y;
+
   /** Read one layer of a Mapbox Vector Tile (specification 2.1, sections 4.1 to 4.4). */
   function decode(bytes, name, z, x, y) {
     const pbf = new Pbf.PbfReader(bytes), n = 2 ** z, out = [];
@@ -151,7 +160,9 @@
         const properties = {};
         for (let i = 0; i < tags.length; i += 2) properties[layer.keys[tags[i]]] = layer.values[tags[i + 1]];
         const parts = commands(geometry, unit, clip[0], clip[1], type === AREA);
-        if (type === POINT) for (const part of parts) out.push(feature(POINT, [part], properties));
+        const counted = type === POINT && properties.count !== undefined && properties.code === undefined;
+        if (counted) out.push({ ...feature(POINT, [parts[0]], properties), counted });
+        else if (type === POINT) for (const part of parts) out.push(feature(POINT, [part], properties));
         else if (parts.length) out.push(feature(type, parts, properties, clip));
       }
     }, null);
