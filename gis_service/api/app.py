@@ -47,8 +47,8 @@ from gis_service.database import Database
 from gis_service.exports import FORMATS
 from gis_service.sessions import Tries
 from gis_service.settings import Settings
-from gis_service.tiles import Cache
 from gis_service.sign_on import SignOn
+from gis_service.tiles import Cache
 
 DESCRIPTION = """
 Rivers, bridges, LPG stations, heritage buildings, project sites and hazards of one district: features, statistics per

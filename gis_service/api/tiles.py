@@ -33,8 +33,8 @@ def get_tile(
 ) -> Response:
     """Return one vector tile (WebMercatorQuad) with code, name and the symbol's field of each feature.
 
-    Where many lie in it, marks are counted in cells, each with `count`, the worst term, and the number of each term under
-    the term's code. Where nothing is in it, the status is 204.
+    Where many lie in it, marks are counted in cells, each with `count`, the worst term, and the number of each term
+    under the term's code. Where nothing is in it, the status is 204.
     """
     place = Place(z, x, y)
     asked = Asked(layer, selection(connection, layer, today, filter=filter, area=area))

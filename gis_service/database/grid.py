@@ -1,4 +1,4 @@
-"""A grid of every layer, kept by triggers: how many marks of which term stand in which cell, and a sum of all that does.
+"""A grid of every layer, kept by triggers: how many marks of which term stand in a cell, and a sum of all that does.
 
 Cells are those of web Mercator at zoom `FINEST`, about 270 m wide at 26 N. Where maps draw a layer by marks, each
 feature is counted in the one cell that holds its mark: its point, or the middle of its box. `east` and `south` add up
@@ -56,16 +56,16 @@ def _cells(layer: type[Layer], rows: str) -> str:
     points = layer.geometry == ("Point",)
     x, y = longitude_of(layer, "geom"), latitude_of(layer, "geom")
     placed = f"SELECT *, gis_unit_x({x}) AS u, gis_unit_y({y}) AS v, {_HASH} AS hash FROM ({rows}) r"
+    parts = []
     if is_marked(layer):
         mark = "hash" if points else "CASE ST_Dimension(geom) WHEN 0 THEN hash ELSE 0 END"
-        parts = [
+        marks = (
             f"SELECT {FINEST} AS zoom, floor(u * {2**FINEST})::int AS x, floor(v * {2**FINEST})::int AS y,"
             f" {layer.symbol.field} AS term, sign AS number, sign * floor(u * {2**STEP})::bigint AS east,"
             f" sign * floor(v * {2**STEP})::bigint AS south, sign * ({mark}) AS mark"
             f" FROM ({placed}) placed WHERE geom IS NOT NULL"
-        ]
-    else:
-        parts = []
+        )
+        parts.append(marks)
     if not (points and layer.placed):
         parts.append(_extended(rows))
     added = ", ".join(f"sum({name})::{kind} AS {name}" for name, kind in _SUMS.items())

@@ -1,4 +1,4 @@
-"""What is kept of a layer beside its rows: counts and sums by a key, changed by triggers in the transaction of the rows.
+"""What is kept of a layer beside its rows: counts and sums by a key, changed by triggers in the same transaction.
 
 Who writes only ever adds cells (`fresh`), and so waits for nobody and never in a circle; now and then one who finds no
 other at it folds them into those that stand. A reader adds up what there is.

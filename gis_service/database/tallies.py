@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sqlalchemy import Connection, TableClause, column, table
-from sqlalchemy.dialects.postgresql import dialect
 
 from gis_service.database.kept import Kept, make
 from gis_service.database.statements import filled, run
@@ -35,8 +34,8 @@ def per(layer: type[Layer], group: Iterable[str]) -> int:
 
 def tallied(layer: type[Layer]) -> Kept:
     """Return what is kept as a layer's tallies."""
-    kinds = {column.name: column.type.compile(dialect()).lower() for column in layer.__table__.columns}
-    key = {"per": "integer", "area_code": "text", **{category: kinds[category] for category in layer.categories()}}
+    kinds = {category: str(layer.__table__.c[category].type).lower() for category in layer.categories()}
+    key = {"per": "integer", "area_code": "text", **kinds}
     return Kept(layer, "tallies", key, dict.fromkeys(_sums(layer), "numeric"), lambda rows: _cells(layer, rows))
 
 
@@ -87,9 +86,7 @@ def _cells(layer: type[Layer], rows: str) -> str:
     by = f"grouping({', '.join(categories)})" if categories else "0"
     some = " OR ".join(f"sum({name}) <> 0" for name in sums)
     added = ", ".join(f"coalesce(sum({name}), 0) AS {name}" for name in sums)
-    return (
-        f"SELECT {by} AS per, {key}, {added} FROM ({parts}) part GROUP BY GROUPING SETS ({sets}) HAVING {some}"
-    )
+    return f"SELECT {by} AS per, {key}, {added} FROM ({parts}) part GROUP BY GROUPING SETS ({sets}) HAVING {some}"
 
 
 def _own(layer: type[Layer]) -> str:

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ClauseElement, ColumnElement, Connection, Subquery, Table, func, literal_column, select, true
-from sqlalchemy.dialects.postgresql import dialect
 from sqlalchemy.sql.visitors import iterate
 
 from gis_service.tiles.place import BUFFER, Place
 from layers import UNKNOWN, Layer, registry
-
 
 _FORMAT = 1
 """To be raised with every change of how tiles are written: those that are kept are then not taken for new ones."""
@@ -32,7 +30,7 @@ class Asked:
 
 @dataclass(frozen=True)
 class State:
-    """What is seen: `everything` of the layer as it is now, or less; `key` names all that the tile depends on, if known."""
+    """What is seen: `everything` of the layer as it is now, or less; `key` names all that the tile depends on."""
 
     everything: bool
     key: str | None
@@ -74,15 +72,15 @@ def state(connection: Connection, asked: Asked, place: Place) -> State:
         return State(everything and not past, None)
     words = (asked.clause, *asked.extra, *([] if asked.beside is None else [asked.beside.element]))
     plain = asked.beside is None and asked.clause.compare(true())
-    filter = "" if plain else "\n".join(map(_written, words))
+    chosen = "" if plain else "\n".join(_written(connection, word) for word in words)
     drawn = f"{_FORMAT} {properties(asked.layer)} {terms(asked.layer)}"
     at = f"{name}/{place.z}/{place.x}/{place.y}"
-    return State(everything, "\n".join((drawn, at, scope, filter, *map(str, marks))))
+    return State(everything, "\n".join((drawn, at, scope, chosen, *map(str, marks))))
 
 
-def _written(clause: ClauseElement) -> str:
+def _written(connection: Connection, clause: ClauseElement) -> str:
     """Return a clause with its values, the day among them where it matters."""
-    compiled = clause.compile(dialect=dialect())
+    compiled = clause.compile(dialect=connection.dialect)
     return f"{compiled} {sorted(compiled.params.items())}"
 
 

@@ -73,13 +73,13 @@ class Cache:
                 with suppress(FileNotFoundError):
                     about = entry.stat()
                     # a file takes whole blocks of the disk
-                    files.append((about.st_mtime_ns, max(about.st_size, about.st_blocks * 512), entry.path))
+                    files.append((about.st_mtime_ns, max(about.st_size, about.st_blocks * 512), Path(entry.path)))
         total = sum(size for _, size, _ in files)
         if total <= self.limit:
             return
         for _, size, path in sorted(files):
             with suppress(FileNotFoundError):
-                os.unlink(path)
+                path.unlink()
             total -= size
             if total <= self.limit * 0.9:
                 break

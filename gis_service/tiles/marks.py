@@ -1,4 +1,4 @@
-"""Tiles of a layer that maps draw by marks: each feature by itself, or counted in the cells of a grid where they are many."""
+"""Tiles of a layer that maps draw by marks: each by itself, or counted in the cells of a grid where they are many."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def singles(connection: Connection, marked: Marked, place: Place) -> bytes | Non
         .limit(SINGLE + 1)
         .subquery("found")
     )
-    names = [column.key for column in marked.columns]
+    names = [str(column.key) for column in marked.columns]
     shape = _point(place, found.c.u, found.c.v, 0)
     if not points:
         shape = _outlined(place, found, shape)
@@ -160,7 +160,7 @@ def _inside(place: Place, u: ColumnElement[float], v: ColumnElement[float]) -> C
     return and_(u >= west, u < east, v >= north, v < south)
 
 
-def _mean(added: ColumnElement[Any], number: ColumnElement[Any]) -> ColumnElement[float]:
+def _mean(added: ColumnElement[Any], number: ColumnElement[Any]) -> ColumnElement[Any]:
     return cast(func.sum(added), Double) / cast(number, Double)
 
 

@@ -51,7 +51,7 @@ class Place:
 
     def pixel(self) -> float:
         """Return in degrees of longitude how wide a pixel is, where a tile is drawn 512 pixels wide."""
-        return 360 / 2**self.z / 512
+        return 360 / 2.0**self.z / 512
 
 
 def _longitude(u: float) -> float:

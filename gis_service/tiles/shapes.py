@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, func, literal, literal_column, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, func, literal, literal_column, or_, select
 
 from gis_service.tiles.place import BUFFER, EXTENT, Place
 from layers import Layer
@@ -27,20 +27,20 @@ def outlines(
     """Return the tile with the lines or outlines of what is chosen, without what is shorter than a pixel."""
     content = b""
     for pixels in _COARSER:
-        content = _written(connection, layer, clause, place, columns, pixels)
+        statement = _written(layer, clause, place, columns, pixels)
+        content = bytes(connection.execute(statement).scalar_one())
         if len(content) <= MOST_BYTES:
             break
     return content
 
 
 def _written(
-    connection: Connection,
     layer: type[Layer],
     clause: ColumnElement[bool],
     place: Place,
     columns: tuple[ColumnElement[Any], ...],
     pixels: int,
-) -> bytes:
+) -> Select[Any]:
     table, least = layer.__table__, pixels * place.pixel()
     geom, extent = table.c.geom, max(_SMOOTH * 32, EXTENT // pixels)
     rows = (
@@ -56,7 +56,7 @@ def _written(
         .subquery("tile")
     )
     whole = func.ST_AsMVT(literal_column("tile"), layer.__tablename__, extent, "shape")
-    return bytes(connection.execute(select(whole).select_from(rows).where(rows.c.shape.is_not(None))).scalar_one())
+    return select(whole).select_from(rows).where(rows.c.shape.is_not(None))
 
 
 def drawn(place: Place, geom: ColumnElement[Any], extent: int) -> ColumnElement[Any]:
