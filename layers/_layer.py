@@ -65,14 +65,15 @@ class Ratio:
 class Symbol:
     """How maps draw the layer: coloured by the terms of `field`, from zoom `from_zoom` on.
 
-    `worst` says at which end of the vocabulary the worst term stands: many features drawn as one take its colour.
+    Many features drawn as one take the colour of the worst term: `worst` lists them from there on, where the vocabulary
+    itself does not.
     """
 
     field: str
     shape: Literal["circle", "square", "diamond", "triangle", "line", "area"]
     from_zoom: int = 0
     size: int = 6
-    worst: Literal["first", "last"] = "first"
+    worst: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -205,6 +206,8 @@ def _check(layer: type[Layer]) -> None:
     terms = {c: f.vocabulary for c, f in fields.items() if f.vocabulary}
     if layer.symbol.field not in terms:
         problems.append(f"the symbol's field {layer.symbol.field!r} is no vocabulary field")
+    elif unknown := set(layer.symbol.worst) - set(terms[layer.symbol.field].codes):
+        problems.append(f"the symbol's worst terms are none of {layer.symbol.field!r}: {sorted(unknown)}")
     sums = {m.name for m in layer.measures if isinstance(m, Sum)}
     for measure in layer.measures:
         wanted, known = (

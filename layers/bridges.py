@@ -63,7 +63,9 @@ class Bridge(Layer):
     standard = "CJJ 99-2017; JTG/T H21-2011"
     prefix = "QL"
     geometry = ("Point", "MultiLineString")
-    symbol = Symbol("grade", "square", from_zoom=11, size=6, worst="last")
+    symbol = Symbol(
+        "grade", "square", from_zoom=11, size=6, worst=("E", "5类", "D", "4类", "C", "3类", "B", "2类", "A", "1类")
+    )
 
     kind: Mapped[str] = term("类别", "Kind", KIND, aliases=("桥梁类别",))
     road: Mapped[str | None] = text("所在道路", "Road", aliases=("道路",))

@@ -45,7 +45,7 @@ class GasStation(Layer):
     standard = "GB 51142-2015; 建城规〔2023〕4号"
     prefix = "RQ"
     geometry = ("Point", "MultiPolygon")
-    symbol = Symbol("status", "triangle", from_zoom=10, size=8, worst="last")
+    symbol = Symbol("status", "triangle", from_zoom=10, size=8, worst=("停业整顿", "关停", "正常"))
 
     status: Mapped[str] = term("经营状态", "Status", STATUS, aliases=("状态",))
     station_class: Mapped[str] = term("站点类别", "Class", STATION_CLASS, aliases=("类别",))

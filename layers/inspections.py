@@ -63,7 +63,7 @@ class Inspection(Record):
     title = Label("检查", "Inspections")
     standard = "CJJ 99-2017; JGJ 59-2011; 城镇燃气管理条例; 内河交通安全管理条例"
     prefix = "JC"
-    symbol = Symbol("result", "circle", from_zoom=12, size=4, worst="last")
+    symbol = Symbol("result", "circle", from_zoom=12, size=4, worst=("不合格", "发现问题", "合格"))
 
     kind: Mapped[str] = term("检查类别", "Kind", KIND, aliases=("类别", "检查类型"))
     business: Mapped[str] = term("业务领域", "Business", BUSINESS, aliases=("业务", "领域"))

@@ -87,7 +87,7 @@ def put_risk_layer(sheet: Sheet, name: str, source: Source) -> None:
         layer_options(view.layers[name], source, view.language)
         | {
             "field": "level",
-            "worst": "first",
+            "worst": [],
             "terms": _symbols.terms(LEVELS, view.language),
             "sizeBy": {"field": "score", "most": 25, "power": 1},
             "hollow": {"field": "completeness", "below": RiskConfig().hatch_below},

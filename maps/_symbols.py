@@ -53,7 +53,7 @@ def symbol(layer: type[Layer], language: Language) -> dict[str, Any]:
         "shape": drawn.shape,
         "size": drawn.size,
         "fromZoom": drawn.from_zoom,
-        "worst": drawn.worst,
+        "worst": list(drawn.worst),
         "field": drawn.field,
         "terms": terms(vocabulary, language),
     }

@@ -113,7 +113,9 @@ def test_tilejson_leads_to_the_same_tiles_and_keeps_the_filter(service: httpx.Cl
     assert found.headers["content-type"] == TILEJSON
     described = found.json()
     assert (described["tilejson"], described["name"]) == ("3.0.0", "Bridges")
-    assert list(described["vector_layers"][0]["fields"]) == ["code", "name", "grade"]
+    fields = described["vector_layers"][0]["fields"]
+    assert list(fields)[:4] == ["code", "name", "grade", "count"]
+    assert fields["E"] == "Count: E dangerous"
     longitude, latitude, _ = described["center"]
     row, col = _place(9, longitude, latitude)
     address = described["tiles"][0].format(z=9, x=col, y=row)

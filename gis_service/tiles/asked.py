@@ -45,8 +45,8 @@ def terms(layer: type[Layer]) -> tuple[str, ...]:
     """Return the terms of the symbol's field, the worst first and the unknown last."""
     vocabulary = layer.fields()[layer.symbol.field].vocabulary
     assert vocabulary is not None
-    known = [code for code in vocabulary.codes if code != UNKNOWN]
-    return (*(reversed(known) if layer.symbol.worst == "last" else known), UNKNOWN)
+    known = [code for code in (*layer.symbol.worst, *vocabulary.codes) if code != UNKNOWN]
+    return (*dict.fromkeys(known), UNKNOWN)
 
 
 def state(connection: Connection, asked: Asked, place: Place) -> State:

@@ -48,7 +48,8 @@ class Cache:
     def _alone(self, name: str) -> Iterator[None]:
         """Hold one of some locks, so that nobody else writes the same tile."""
         folder = self.folder / "locks"
-        folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)  # what she may not see, her account cannot read
+        folder.mkdir(exist_ok=True)
         with (folder / str(int(name, 16) % _LOCKS)).open("wb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield

@@ -35,7 +35,7 @@ from gis_service.api.pages import render
 from gis_service.crs import CRS84
 from gis_service.errors import UnknownName
 from gis_service.extents import Extent, extent
-from gis_service.tiles import MOST_ZOOM, Asked, Place, properties, tile
+from gis_service.tiles import MOST_ZOOM, Asked, Place, counts, properties, tile
 from layers import Label, Language, Layer
 
 router = APIRouter(tags=["ogc"])
@@ -49,6 +49,7 @@ _REL = "http://www.opengis.net/def/rel/ogc/1.0/"
 _RADIUS, _PIXELS, _PIXEL = 6_378_137.0, 256, 0.00028
 """Metres of the sphere; pixels of a tile; metres of a pixel on the standard's screen (OGC 17-083r4, 6.1.1)."""
 _TILE, _SCHEME = Label("瓦片", "tile"), Label("瓦片方案", "tile matrix set")
+_COUNT = Label("数量", "Count")
 _TILESET = {"json": JSON, "tilejson": TILEJSON, "html": HTML}
 _DIMENSIONS = {"Point": 0, "MultiLineString": 1, "MultiPolygon": 2}
 
@@ -175,7 +176,11 @@ def get_tile(
     language: LanguageDep,  # noqa: ARG001 - accepted everywhere
     f: FormatQuery = None,
 ) -> Response:
-    """Return one vector tile by matrix, row and column: what matches of it, 204 where nothing does."""
+    """Return one vector tile by matrix, row and column: what matches of it, 204 where nothing does.
+
+    Where much does, marks are counted in cells, each with `count`, the worst term, and the number of each term under
+    the term's code.
+    """
     chosen(request, f, {"mvt": MVT})
     return vector_tile(request, tile(connection, Asked(layer, asked_for.clause), place, cache))
 
@@ -193,6 +198,7 @@ def _tileset(request: Request, layer: type[Layer], held: Extent, links: Links, l
     """Return the metadata of a tileset (OGC 17-083r4, 7)."""
     name, collection = layer.__tablename__, link(f"{_REL}geodata", of_layer(request, layer), JSON)
     described = {key: queryable(key, layer, language) for key in properties(layer)}
+    described |= {key: {"title": title, "type": "integer"} for key, title in _counted(layer, language).items()}
     dimension = {"geometryDimension": _DIMENSIONS[layer.geometry[0]]} if len(layer.geometry) == 1 else {}
     around: dict[str, Any] = {}
     if held.box:
@@ -229,7 +235,7 @@ def _tileset(request: Request, layer: type[Layer], held: Extent, links: Links, l
 
 def _tilejson(request: Request, layer: type[Layer], held: Extent, language: Language) -> dict[str, Any]:
     """Return the same as TileJSON 3.0."""
-    labels = {key: queryable(key, layer, language)["title"] for key in properties(layer)}
+    labels = {key: queryable(key, layer, language)["title"] for key in properties(layer)} | _counted(layer, language)
     title, reach = layer.title.in_(language), {"minzoom": 0, "maxzoom": MOST_DETAILED}
     around: dict[str, Any] = {}
     if held.box:
@@ -245,6 +251,14 @@ def _tilejson(request: Request, layer: type[Layer], held: Extent, language: Lang
         **around,
         "vector_layers": [{"id": layer.__tablename__, "description": title, "fields": labels, **reach}],
     }
+
+
+def _counted(layer: type[Layer], language: Language) -> dict[str, str]:
+    """Return what cells bear: `count`, and how many there are of each term of the symbol's field."""
+    field = layer.fields()[layer.symbol.field]
+    assert field.vocabulary is not None
+    titles = {term.code: f"{_COUNT.in_(language)}: {term.label.in_(language)}" for term in field.vocabulary}
+    return {name: titles.get(name, _COUNT.in_(language)) for name in counts(layer)}
 
 
 def _zoom(box: tuple[float, float, float, float]) -> int:

@@ -10,7 +10,7 @@
     const on = Object.keys(layer.terms).filter((term) => cell.properties[term] && !layer.hidden.has(term));
     if (!on.length) return null;
     const number = on.reduce((sum, term) => sum + cell.properties[term], 0);
-    const known = on.filter((term) => term !== "未知"), worst = known[layer.worst === "last" ? known.length - 1 : 0] ?? on[0];
+    const worst = layer.worst.find((term) => on.includes(term)) ?? on.find((term) => term !== "未知") ?? on[0];
     return { ...cell, number, by: on.map((term) => [term, cell.properties[term]]), properties: { [layer.field]: worst } };
   };
 
