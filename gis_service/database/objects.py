@@ -28,6 +28,12 @@ _OWN_RULES: Mapping[str, Mapping[str, str]] = {
 }
 """Rules of the engine's own tables, whoever writes to them: nobody can become what the anonymous user may not be."""
 
+_FOUND_HERE = (
+    "NEW.change IS NULL OR current_setting('gis.placed', true) IS DISTINCT FROM {table} "
+    "OR row_security_active({table}::regclass) OR session_user <> current_user"
+)
+"""Which inserted rows triggers place and number; the others were by their owner. Nobody who serves can say so."""
+
 
 def make(connection: Connection, schema: str, service: str) -> None:
     """Make functions, triggers, CHECKs and policies of every table, within the caller's transaction.
@@ -70,7 +76,14 @@ def kept_of(layer: type[Layer]) -> tuple[Kept, ...]:
 
 def _trigger(connection: Connection, layer: type[Layer]) -> None:
     """Let a table keep place and version of its rows, and find the place of what is about a feature."""
-    names = {"table": layer.__tablename__, "columns": ", ".join(content_columns(layer)), "placing": "geom"}
+    table = layer.__tablename__
+    names = {
+        "table": table,
+        "columns": ", ".join(content_columns(layer)),
+        "placing": "geom",
+        "prefix": literal(layer.prefix),
+        "found_here": _FOUND_HERE.format(table=literal(table)),
+    }
     if issubclass(layer, Subjected):
         names["placing"] = "geom, subject_layer, subject_code"
         run(connection, filled("subjected", **names, needed="'needed'" if layer.placed else ""))
@@ -90,6 +103,7 @@ def _remember(connection: Connection, layer: type[Layer], past: str) -> None:
     missing = "\n".join(f"{add} {name} {kind};" for name, kind in types.items())
     names = {
         "table": table,
+        "prefix": literal(layer.prefix),
         "past": past,
         "missing": missing,
         "columns": ", ".join(columns),

@@ -107,7 +107,7 @@ def import_file(
             staging = Staging(connection, layer, columns)
             for batch in source.batches():
                 judged = judge(batch, source.geometry, read + 1)
-                staging.add(judged.table)
+                staging.add(judged)
                 refused += judged.refused
                 read, fitting, shaped = read + len(batch), fitting + judged.fitting, shaped + judged.shaped
                 if progress:

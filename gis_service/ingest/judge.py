@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from gis_service.ingest.columns import Columns
 from gis_service.ingest.place import Place
-from gis_service.ingest.shapes import accepted, fit
+from gis_service.ingest.shapes import Geometries, accepted, fit
 from gis_service.ingest.values import HOLDS_NUL, convert, holds_nul
 from layers import STORED_SRID, Label, Layer, Subjected
 
@@ -38,10 +38,12 @@ class Refusal:
 class Judged:
     """The rows of a batch that can be stored, ready for COPY: `_row`, `geom` (hex EWKB), the fields, `extra` (JSON).
 
+    `shapes` are their geometries in EPSG:4490.
     `fitting` counts the geometries of a type that the layer takes, `shaped` all that are there.
     """
 
     table: pa.Table
+    shapes: Geometries
     refused: list[Refusal]
     fitting: int
     shaped: int
@@ -88,6 +90,7 @@ class Judge:
         kinds = shapely.get_type_id(raw)
         return Judged(
             table.filter(pa.array(kept)),
+            shapes[kept],
             [refused[i] for i in sorted(refused)],
             int(np.isin(kinds, list(accepted(self._layer.geometry))).sum()),
             int((kinds >= 0).sum()),

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import io
-from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
 import orjson
 import pyarrow as pa
-import pyarrow.csv
 import shapely
 from geopandas import GeoDataFrame
 from sqlalchemy import Connection, text
@@ -17,12 +14,12 @@ from sqlalchemy import Connection, text
 from gis_service.database.locks import take_turns
 from gis_service.features import DECIMALS
 from gis_service.ingest.columns import Columns
-from gis_service.ingest.judge import Refusal
+from gis_service.ingest.insert import STAGED, add, index_afterwards, insert, stage
+from gis_service.ingest.judge import Judged, Refusal
 from gis_service.ingest.shapes import Geometries, multi
 from layers import STORED_SRID, UNKNOWN, Label, Layer, Subjected
 
 _CHUNK = 100_000
-_STAGED = "gis_staged"
 
 
 @dataclass(frozen=True)
@@ -32,21 +29,6 @@ class Counts:
     inserted: int
     updated: int
     unchanged: int
-
-
-def copy(connection: Connection, table: str, rows: pa.Table) -> None:
-    """Append rows to a table; the columns have the table's names."""
-    sink = io.BytesIO()
-    pyarrow.csv.write_csv(rows, sink, pyarrow.csv.WriteOptions(include_header=False))
-    sink.seek(0)
-    columns = ", ".join(f'"{name}"' for name in rows.column_names)
-    with closing(connection.connection.cursor()) as cursor:
-        cursor.copy_expert(f"COPY {table} ({columns}) FROM STDIN WITH (FORMAT csv)", sink)
-
-
-def in_bulk(connection: Connection) -> None:
-    """Let the triggers keep their plans for this transaction: 200,000 rows in 5 s instead of 8."""
-    connection.execute(text("SET LOCAL plan_cache_mode = auto"))
 
 
 def next_code(connection: Connection, layer: type[Layer]) -> str:
@@ -65,20 +47,11 @@ class Staging:
         self._table, self._prefix = layer.__tablename__, layer.prefix
         self._carried = [name for name in columns.fields if name != "code"]
         self._extra = columns.extra
-        names = ", ".join(f'"{name}"' for name in (*layer.writable(), "extra", "geom"))
-        in_bulk(connection)
-        connection.execute(text(f"DROP TABLE IF EXISTS {_STAGED}"))
-        connection.execute(
-            text(
-                f"CREATE TEMPORARY TABLE {_STAGED} ON COMMIT DROP AS "
-                f"SELECT {names}, 0 AS _row, CAST(NULL AS bigint) AS _target, CAST(NULL AS boolean) AS _changed "
-                f"FROM {self._table} WITH NO DATA"
-            )
-        )
+        self._areas = stage(connection, layer, (*layer.writable(), "extra", "geom"))
 
-    def add(self, rows: pa.Table) -> None:
+    def add(self, judged: Judged) -> None:
         """Append rows that were judged."""
-        copy(self._connection, _STAGED, rows)
+        add(self._connection, self._areas, judged.table, judged.shapes)
 
     def refuse_homeless(self) -> list[Refusal]:
         """Take out the rows of what has to lie somewhere that have neither a place nor a subject that is there."""
@@ -86,7 +59,7 @@ class Staging:
             return []
         gone = self._connection.execute(
             text(
-                f"DELETE FROM {_STAGED} s WHERE geom IS NULL AND NOT gis_sees(subject_layer, subject_code) AND NOT "
+                f"DELETE FROM {STAGED} s WHERE geom IS NULL AND NOT gis_sees(subject_layer, subject_code) AND NOT "
                 f"EXISTS (SELECT FROM {self._table} t WHERE t.code = s.code) RETURNING _row AS number, subject_code"
             )
         )
@@ -104,27 +77,28 @@ class Staging:
         no other row is. What then still has no code gets the next. A row without a place leaves the stored one.
         """
         take_turns(self._connection, self._layer)
-        self._run(f"ANALYZE {_STAGED}")
-        self._run(f"UPDATE {_STAGED} s SET _target = t.id FROM {self._table} t WHERE s.code = t.code")
+        self._run(f"ANALYZE {STAGED} (code, name)")
+        self._run(f"UPDATE {STAGED} s SET _target = t.id FROM {self._table} t WHERE s.code = t.code")
         if self._layer.placed:
             self._match_by_place()
         if issubclass(self._layer, Subjected):
             self._match_by_all()
-        self._run(f"UPDATE {_STAGED} s SET geom = t.geom FROM {self._table} t WHERE t.id = _target AND s.geom IS NULL")
+        self._run(f"UPDATE {STAGED} s SET geom = t.geom FROM {self._table} t WHERE t.id = _target AND s.geom IS NULL")
         self._number()
         self._run(
-            f"UPDATE {_STAGED} s SET _changed = true FROM {self._table} t "
+            f"UPDATE {STAGED} s SET _changed = true FROM {self._table} t "
             f"WHERE t.id = s._target AND ({self._differences()})"
         )
-        counts = self._connection.execute(
+        found = self._connection.execute(
             text(
                 "SELECT count(*) FILTER (WHERE _target IS NULL), count(*) FILTER (WHERE _changed), "
-                f"count(*) FILTER (WHERE _target IS NOT NULL AND _changed IS NULL) FROM {_STAGED}"
+                f"count(*) FILTER (WHERE _target IS NOT NULL AND _changed IS NULL) FROM {STAGED}"
             )
         ).one()
+        counts = Counts(*found)
         if not dry_run:
-            self._write()
-        return Counts(*counts)
+            self._write(counts)
+        return counts
 
     def _match_by_place(self) -> None:
         same = "t.geom = s.geom" + (" AND t.name IS NOT DISTINCT FROM s.name" if "name" in self._carried else "")
@@ -132,14 +106,14 @@ class Staging:
         self._run(f"""
             WITH s AS (
                 SELECT _row, name, geom, row_number() OVER (PARTITION BY {alike} ORDER BY _row) AS nth
-                FROM {_STAGED} WHERE code IS NULL
+                FROM {STAGED} WHERE code IS NULL
             ), t AS (
                 SELECT id, name, geom, row_number() OVER (PARTITION BY {alike} ORDER BY id) AS nth
                 FROM {self._table} t
                 WHERE geom IN (SELECT geom FROM s)
-                    AND NOT EXISTS (SELECT FROM {_STAGED} taken WHERE taken._target = t.id)
+                    AND NOT EXISTS (SELECT FROM {STAGED} taken WHERE taken._target = t.id)
             )
-            UPDATE {_STAGED} found SET _target = t.id
+            UPDATE {STAGED} found SET _target = t.id
             FROM s JOIN t ON {same} AND t.nth = s.nth
             WHERE found._row = s._row
         """)
@@ -152,15 +126,15 @@ class Staging:
         self._run(f"""
             WITH s AS (
                 SELECT _row, said, row_number() OVER (PARTITION BY said ORDER BY _row) AS nth
-                FROM (SELECT _row, {said} FROM {_STAGED} WHERE code IS NULL{without_place}) r
+                FROM (SELECT _row, {said} FROM {STAGED} WHERE code IS NULL{without_place}) r
             ), t AS (
                 SELECT id, said, row_number() OVER (PARTITION BY said ORDER BY id) AS nth
                 FROM (
                     SELECT id, {said} FROM {self._table} t
-                    WHERE NOT EXISTS (SELECT FROM {_STAGED} taken WHERE taken._target = t.id)
+                    WHERE NOT EXISTS (SELECT FROM {STAGED} taken WHERE taken._target = t.id)
                 ) r
             )
-            UPDATE {_STAGED} found SET _target = t.id FROM s JOIN t USING (said, nth) WHERE found._row = s._row
+            UPDATE {STAGED} found SET _target = t.id FROM s JOIN t USING (said, nth) WHERE found._row = s._row
         """)
 
     def _number(self) -> None:
@@ -168,13 +142,13 @@ class Staging:
         self._run(
             f"""
             WITH highest AS (
-                SELECT greatest(h.number, (SELECT max(gis_number(:prefix, code)) FROM {_STAGED})) AS number, h.digits
+                SELECT greatest(h.number, (SELECT max(gis_number(:prefix, code)) FROM {STAGED})) AS number, h.digits
                 FROM gis_highest(:layer, :prefix) h
             ), next AS (
                 SELECT _row, h.digits, h.number + row_number() OVER (ORDER BY _row) AS number
-                FROM {_STAGED} CROSS JOIN highest h WHERE code IS NULL AND _target IS NULL
+                FROM {STAGED} CROSS JOIN highest h WHERE code IS NULL AND _target IS NULL
             )
-            UPDATE {_STAGED} s
+            UPDATE {STAGED} s
             SET code = gis_code(:prefix, next.number, next.digits)
             FROM next WHERE s._row = next._row
             """,
@@ -194,18 +168,15 @@ class Staging:
             return "s.extra"
         return "(t.extra - CAST(:carried AS text[])) || s.extra"
 
-    def _write(self) -> None:
-        names = ", ".join(f'"{name}"' for name in ("code", *self._carried, "geom"))
-        extra = (", extra", ", extra") if self._extra else ("", "")
-        self._run(
-            f"INSERT INTO {self._table} ({names}{extra[0]}) "
-            f"SELECT {names}{extra[1]} FROM {_STAGED} WHERE _target IS NULL ORDER BY _row"
-        )
+    def _write(self, counts: Counts) -> None:
+        names = ("code", *self._carried, "geom", *["extra"] * bool(self._extra))
+        with index_afterwards(self._connection, self._layer, counts.inserted):
+            insert(self._connection, self._layer, names, "_target IS NULL")
         settings = [f'"{name}" = s."{name}"' for name in (*self._carried, "geom")]
         if self._extra:
             settings.append(f"extra = {self._new_extra()}")
         self._run(
-            f"UPDATE {self._table} t SET {', '.join(settings)} FROM {_STAGED} s WHERE t.id = s._target AND s._changed"
+            f"UPDATE {self._table} t SET {', '.join(settings)} FROM {STAGED} s WHERE t.id = s._target AND s._changed"
         )
 
     def _run(self, statement: str, **values: object) -> None:
@@ -215,37 +186,35 @@ class Staging:
 
 
 def load_frame(connection: Connection, layer: type[Layer], frame: GeoDataFrame) -> None:
-    """Append trusted rows straight to the layer, in the caller's transaction.
+    """Append trusted rows to the layer, in the caller's transaction.
 
     `frame` is in EPSG:4490, longitude first; its columns are writable fields of the layer (`code` among them) and
     perhaps `extra` (dicts). Nothing is judged: the CHECKs of the table stand guard. Memory is a chunk at a time.
     """
-    in_bulk(connection)
     for start in range(0, len(frame), _CHUNK):
-        copy(connection, layer.__tablename__, _columns(layer, frame.iloc[start : start + _CHUNK]))
+        insert(connection, layer, _stage(connection, layer, frame.iloc[start : start + _CHUNK]))
 
 
 def change_frame(connection: Connection, layer: type[Layer], frame: GeoDataFrame) -> None:
     """Put trusted rows, as of `load_frame`, in the place of the stored ones of the same code; append the others."""
-    table, rows = layer.__tablename__, _columns(layer, frame)
-    names = [f'"{name}"' for name in rows.column_names]
-    in_bulk(connection)
-    connection.exec_driver_sql(
-        f"CREATE TEMPORARY TABLE IF NOT EXISTS gis_changed_{table} ON COMMIT DROP AS "
-        f"SELECT {', '.join(names)} FROM {table} WITH NO DATA"
-    )
-    connection.exec_driver_sql(f"TRUNCATE gis_changed_{table}")
-    copy(connection, f"gis_changed_{table}", rows)
-    settings = ", ".join(f"{name} = c.{name}" for name in names if name != '"code"')
-    connection.exec_driver_sql(f"UPDATE {table} t SET {settings} FROM gis_changed_{table} c WHERE t.code = c.code")
-    connection.exec_driver_sql(
-        f"INSERT INTO {table} ({', '.join(names)}) SELECT {', '.join(names)} FROM gis_changed_{table} c "
-        f"WHERE NOT EXISTS (SELECT FROM {table} t WHERE t.code = c.code)"
-    )
+    table, names = layer.__tablename__, _stage(connection, layer, frame)
+    settings = ", ".join(f'"{name}" = s."{name}"' for name in names if name != "code")
+    connection.exec_driver_sql(f"UPDATE {STAGED} s SET _target = t.id FROM {table} t WHERE t.code = s.code")
+    connection.exec_driver_sql(f"UPDATE {table} t SET {settings} FROM {STAGED} s WHERE t.id = s._target")
+    insert(connection, layer, names, "_target IS NULL")
+
+
+def _stage(connection: Connection, layer: type[Layer], frame: GeoDataFrame) -> list[str]:
+    """Stage trusted rows, and return the names of their columns."""
+    shapes = _rounded(frame.geometry.to_numpy())
+    rows = _columns(layer, frame).append_column("geom", _hex(shapes))
+    areas = stage(connection, layer, rows.column_names)
+    add(connection, areas, rows.append_column("_row", pa.array(np.arange(len(rows)))), shapes)
+    return list(rows.column_names)
 
 
 def _columns(layer: type[Layer], frame: GeoDataFrame) -> pa.Table:
-    """Return trusted rows as COPY takes them."""
+    """Return the fields of trusted rows as COPY takes them."""
     fields = layer.writable()
     columns = {}
     for name in (name for name in (*fields, "extra") if name in frame.columns):
@@ -257,11 +226,15 @@ def _columns(layer: type[Layer], frame: GeoDataFrame) -> pa.Table:
         elif fields[name].kind == "money":
             values = [None if value is None or value != value else str(value) for value in values]  # noqa: PLR0124 - NaN
         columns[name] = pa.array(values, from_pandas=True)
-    return pa.table({**columns, "geom": to_hex(frame.geometry.to_numpy())})
+    return pa.table(columns)
 
 
-def to_hex(shapes: Geometries) -> pa.Array:
-    """Return geometries as COPY takes them: multi-part where lines or polygons, 2D, rounded, hex EWKB in EPSG:4490."""
-    flat = multi(shapely.force_2d(shapes))
-    rounded = shapely.transform(flat, lambda c: np.round(c, DECIMALS))
-    return pa.array(shapely.to_wkb(shapely.set_srid(rounded, STORED_SRID), hex=True, include_srid=True), pa.string())
+def _rounded(shapes: Geometries) -> Geometries:
+    """Return geometries as they are stored: multi-part where lines or polygons, 2D, with so many decimals."""
+    rounded = shapely.transform(multi(shapely.force_2d(shapes)), lambda c: np.round(c, DECIMALS))
+    return np.asarray(rounded)
+
+
+def _hex(shapes: Geometries) -> pa.Array:
+    """Return geometries as COPY takes them: hex EWKB in EPSG:4490."""
+    return pa.array(shapely.to_wkb(shapely.set_srid(shapes, STORED_SRID), hex=True, include_srid=True), pa.string())

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from layers import UNKNOWN, Field, Label, registry
 
@@ -37,10 +38,13 @@ class Unfit(ValueError):
 def convert(field: Field, column: pa.Array) -> tuple[pa.Array, dict[int, tuple[str, Label]]]:
     """Return a column as the field's kind, null where refused or missing (未知 for terms); and the refused, by index.
 
-    Each different value is looked at once, however many rows have it.
+    Each different value is looked at once, however many rows have it; text in whole columns.
     """
     if isinstance(column, pa.ExtensionArray):  # JSON, as GDAL marks columns of mixed content
         column = column.storage
+    if field.kind == "text" and pa.types.is_string(column.type) and not _any_nul(column):
+        trimmed = pc.utf8_trim_whitespace(column)
+        return pc.if_else(pc.equal(trimmed, ""), pa.scalar(None, pa.string()), trimmed), {}
     try:
         encoded = column.dictionary_encode()
         distinct, places = encoded.dictionary.to_pylist(), encoded.indices
@@ -62,6 +66,10 @@ def convert(field: Field, column: pa.Array) -> tuple[pa.Array, dict[int, tuple[s
         return values, {}
     at = taken.to_numpy(zero_copy_only=False)
     return values, {int(i): unfit[int(at[i])] for i in np.flatnonzero(np.isin(at, list(unfit)))}
+
+
+def _any_nul(column: pa.Array) -> bool:
+    return bool(pc.any(pc.match_substring(column, "\0")).as_py())
 
 
 def stored(field: Field, value: Any) -> Any:  # noqa: ANN401 - whatever a file holds

@@ -1,5 +1,6 @@
 -- Triggers of the areas, which place themselves and then everything else.
 DROP TRIGGER IF EXISTS gis_1_place ON {table};
+DROP TRIGGER IF EXISTS gis_1_moved ON {table};
 CREATE OR REPLACE FUNCTION gis_keep_area() RETURNS trigger
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN

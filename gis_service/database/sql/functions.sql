@@ -145,7 +145,9 @@ $$;
 
 CREATE OR REPLACE FUNCTION gis_number(prefix text, code text) RETURNS bigint
 LANGUAGE sql IMMUTABLE AS $$
-    SELECT substring(code FROM '^' || prefix || '-(\d{{1,17}})$')::bigint
+    SELECT CASE WHEN starts_with(code, prefix || '-') AND length(code) BETWEEN length(prefix) + 2 AND length(prefix) + 18
+        AND translate(substr(code, length(prefix) + 2), '0123456789', '') = ''
+        THEN substr(code, length(prefix) + 2)::bigint END
 $$;
 
 DROP FUNCTION IF EXISTS gis_code(text, bigint);
@@ -155,9 +157,12 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
     IF layer IN ({layers}) THEN
         EXECUTE format(
-            'SELECT gis_number($1, code), length(code) - length($1) - 1 '
-            'FROM (SELECT code FROM %I UNION ALL SELECT code FROM %I) used '
-            'WHERE gis_number($1, code) IS NOT NULL ORDER BY 1 DESC, 2 DESC LIMIT 1',
+            'SELECT gis_number($1, code), length(code) - length($1) - 1 FROM ('
+            '(SELECT code FROM %1$I WHERE gis_number($1, code) IS NOT NULL '
+            'ORDER BY gis_number($1, code) DESC, length(code) DESC LIMIT 1) UNION ALL '
+            '(SELECT code FROM %2$I WHERE gis_number($1, code) IS NOT NULL '
+            'ORDER BY gis_number($1, code) DESC, length(code) DESC LIMIT 1)'
+            ') used ORDER BY 1 DESC, 2 DESC LIMIT 1',
             layer, layer || '_history'
         ) INTO number, digits USING prefix;
     END IF;

@@ -14,6 +14,8 @@ CREATE INDEX IF NOT EXISTS ix_{table}_history_code ON {table}_history (code, ver
 CREATE INDEX IF NOT EXISTS idx_{table}_history_geom ON {table}_history USING gist (geom);
 CREATE INDEX IF NOT EXISTS ix_{table}_history_change ON {table}_history (ended_change);
 CREATE INDEX IF NOT EXISTS ix_{table}_history_made ON {table}_history (change);
+CREATE INDEX IF NOT EXISTS ix_{table}_history_gone ON {table}_history (valid_to) WHERE deleted;
+CREATE INDEX IF NOT EXISTS ix_{table}_history_number ON {table}_history (gis_number({prefix}, code));
 
 -- A trigger gathers its rows in a variable before it writes: so it also runs where the tables are spread over nodes.
 CREATE OR REPLACE FUNCTION gis_remember_{table}() RETURNS trigger
@@ -50,7 +52,11 @@ CREATE OR REPLACE FUNCTION gis_keep_order_{table}() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
     late record;
+    earliest timestamptz := (SELECT min(n.valid_from) FROM new_rows n);
 BEGIN
+    IF NOT EXISTS (SELECT FROM {table}_history h WHERE h.deleted AND h.valid_to > earliest) THEN
+        RETURN NULL;
+    END IF;
     -- asked row by row, by the index: the planner knows nothing of a history that has just grown
     SELECT * INTO late FROM (
         SELECT n.code, n.valid_from, (SELECT max(h.valid_to) FROM {table}_history h WHERE h.code = n.code AND h.deleted) AS since

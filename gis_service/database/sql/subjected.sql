@@ -1,4 +1,7 @@
 -- The place of what is about a feature, found before that of the area that holds it.
 DROP TRIGGER IF EXISTS gis_0_taken ON {table};
-CREATE TRIGGER gis_0_taken BEFORE INSERT OR UPDATE OF {placing} ON {table}
+CREATE TRIGGER gis_0_taken BEFORE INSERT ON {table}
+    FOR EACH ROW WHEN (NEW.geom IS NULL) EXECUTE FUNCTION gis_take_place({needed});
+DROP TRIGGER IF EXISTS gis_0_followed ON {table};
+CREATE TRIGGER gis_0_followed BEFORE UPDATE OF {placing} ON {table}
     FOR EACH ROW EXECUTE FUNCTION gis_take_place({needed});

@@ -1,0 +1,199 @@
+"""What comes in bulk is what row by row would be: in areas, versions, history, events and tallies, by whatever door."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+import geopandas as gpd
+import pyarrow as pa
+import pytest
+import shapely
+import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from people import signed_in
+
+from gis_service.database import Database
+from gis_service.database.tallies import wrong
+from gis_service.database.upgrade import upgrade
+from gis_service.errors import OutOfOrder
+from gis_service.ingest import insert as bulk
+from gis_service.ingest import load_frame
+from gis_service.ingest.load import next_code
+from gis_service.ingest.values import convert, stored
+from gis_service.settings import Settings
+from layers import ledger, registry
+
+BRIDGES = registry()["bridges"]
+_GRID = st.integers(-2, 12).map(lambda n: n / 10)  # corners, sides, inside and outside of the areas alike
+_BESIDE = st.sampled_from([0.0, 1e-8, -1e-8])
+_PLACES = st.builds(lambda x, y, dx, dy: (119 + x + dx, 26 + y + dy), _GRID, _GRID, _BESIDE, _BESIDE)
+_SHAPES = st.one_of(
+    _PLACES.map(shapely.Point), st.lists(_PLACES, min_size=2, max_size=3, unique=True).map(shapely.LineString)
+)
+_AREAS = {
+    "a": "POLYGON((119 26, 119.5 26, 119.7 27, 119 27, 119 26))",
+    "b": "POLYGON((119.5 26, 120 26, 120 27, 119.7 27, 119.5 26), (119.8 26.1, 119.9 26.1, 119.9 26.2, 119.8 26.1))",
+    "c": "POLYGON((119.9 26.5, 120.1 26.5, 120.1 26.7, 119.9 26.7, 119.9 26.5))",
+}
+"""Two beside each other, on a slant, one with a hole; the third lies across the second."""
+_KEPT = "code, area_code, shares, version, valid_from = gis_moment(), updated_by, reason, change IS NOT NULL, ST_AsEWKT(geom)"
+
+
+@pytest.fixture(scope="module")
+def three_areas(database_url: sa.URL) -> Iterator[Database]:
+    database = Database(database_url.render_as_string(hide_password=False), Settings())
+    upgrade(database)
+    with database.transaction() as connection:
+        for code, shape in _AREAS.items():
+            place = f"ST_Multi(ST_GeomFromText('{shape}', 4490))"
+            connection.exec_driver_sql(f"INSERT INTO areas (code, geom) VALUES ('{code}', {place})")
+    yield database
+    database.engine.dispose()
+
+
+def frame(shapes: list[shapely.Geometry]) -> gpd.GeoDataFrame:
+    codes = [f"QL-{n}" for n in range(1, len(shapes) + 1)]
+    return gpd.GeoDataFrame({"code": codes, "grade": "A", "cost": 1.5}, geometry=shapes, crs=4490)
+
+
+def held(connection: sa.Connection, table: str = "bridges") -> list[tuple[object, ...]]:
+    assert wrong(connection, registry()[table]) == []
+    return [tuple(row) for row in connection.exec_driver_sql(f"SELECT {_KEPT} FROM {table} ORDER BY id")]
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(shapes=st.lists(_SHAPES, min_size=1, max_size=12))
+def test_rows_in_bulk_are_what_rows_one_by_one_are(three_areas: Database, shapes: list[shapely.Geometry]) -> None:
+    with three_areas.engine.connect() as connection:
+        load_frame(connection, BRIDGES, frame(shapes))
+        in_bulk = held(connection)
+        connection.rollback()
+        for code, shape in zip(frame(shapes)["code"], shapes, strict=True):
+            rounded = shapely.transform(shape, lambda c: c.round(8))
+            place = rounded if shape.geom_type == "Point" else shapely.multilinestrings([rounded])
+            connection.exec_driver_sql(
+                f"INSERT INTO bridges (code, grade, cost, geom) VALUES ('{code}', 'A', 1.5, "
+                f"ST_GeomFromText('{place.wkt}', 4490))"
+            )
+        assert in_bulk == held(connection)
+        connection.rollback()
+
+
+def test_a_load_of_many_chunks_equals_one(own_sample: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    shapes = list(shapely.points([[119.2 + n / 1000, 26.0 + n / 2000] for n in range(200)]))
+    with own_sample.engine.connect() as connection:
+        connection.exec_driver_sql("DELETE FROM bridges")
+        connection.commit()
+        found = []
+        for chunk in (50_000, 7):
+            monkeypatch.setattr(bulk, "_CHUNK", chunk)
+            load_frame(connection, BRIDGES, frame(shapes))
+            found.append(held(connection))
+            connection.rollback()
+    assert found[0] == found[1]
+    assert len({row[1] for row in found[0]}) > 3
+
+
+def test_the_ledger_tells_events_of_what_came_in_bulk(own_sample: Database) -> None:
+    hazards = ledger()
+    shapes = [shapely.Point(119.3, 26.05), None]
+    subject = {"subject_layer": [None, "bridges"], "subject_code": [None, "QL-001"]}
+    rows = gpd.GeoDataFrame({"code": ["X1", "X2"], "status": "交办", **subject}, geometry=shapes, crs=4490)
+    with own_sample.transaction("ann", reason="批量") as connection:
+        load_frame(connection, hazards, rows)
+        events = connection.exec_driver_sql(
+            "SELECT e.code, to_status, recorded_by, note, e.change = t.change, held_from = t.valid_from "
+            "FROM events e JOIN hazards t USING (code) WHERE code LIKE 'X%%' ORDER BY e.id"
+        ).all()
+        at = "SELECT ST_Equals(geom, gis_point_on('bridges', 'QL-001')) FROM hazards WHERE code = 'X2'"
+        assert connection.exec_driver_sql(at).scalar_one()
+        assert wrong(connection, hazards) == []
+    assert [tuple(row) for row in events] == [(code, "交办", "ann", "批量", True, True) for code in ("X1", "X2")]
+
+
+def test_what_was_deleted_does_not_come_back_in_bulk_from_before(own_sample: Database) -> None:
+    again = gpd.GeoDataFrame({"code": ["QL-001"]}, geometry=[shapely.Point(119.3, 26.05)], crs=4490)
+    with own_sample.transaction(valid_from=date(2023, 9, 1)) as connection:
+        connection.exec_driver_sql("DELETE FROM bridges WHERE code = 'QL-001'")
+    with pytest.raises(OutOfOrder), own_sample.transaction(valid_from=date(2023, 8, 1)) as connection:
+        load_frame(connection, BRIDGES, again)
+
+
+def test_nobody_who_serves_can_say_that_a_row_is_placed(own_sample: Database) -> None:
+    """She names a change, an area and another user, as only the owner may; the triggers put it right."""
+    signed_in(own_sample, "ann", "editor")
+    row = "INSERT INTO bridges (code, geom, area_code, version, updated_by, change) VALUES "
+    row += "('NEW', ST_GeomFromText('POINT(119.3 26.05)', 4490), 'nowhere', 9, 'bob', 1)"
+    with own_sample.for_service().acting("ann").transaction() as connection:
+        connection.exec_driver_sql("SET LOCAL gis.placed = 'bridges'")
+        connection.exec_driver_sql(row)
+    stands = "SELECT area_code = (gis_place(geom)).area, updated_by, change > 1 FROM bridges WHERE code = 'NEW'"
+    with own_sample.reading() as connection:
+        assert connection.exec_driver_sql(stands).one() == (True, "ann", True)
+
+
+@pytest.mark.parametrize("said", ["", "rivers"])
+def test_the_owner_says_for_which_table_rows_are_placed(own_sample: Database, said: str) -> None:
+    with own_sample.transaction("ann") as connection:
+        connection.exec_driver_sql(f"SET LOCAL gis.placed = '{said}'")
+        connection.exec_driver_sql(
+            "INSERT INTO bridges (code, geom, area_code, change) "
+            "VALUES ('NEW', ST_GeomFromText('POINT(119.3 26.05)', 4490), 'nowhere', 1)"
+        )
+        found = "SELECT area_code = (gis_place(geom)).area, change > 1 FROM bridges WHERE code = 'NEW'"
+        assert connection.exec_driver_sql(found).one() == (True, True)
+
+
+@pytest.mark.parametrize("read_meanwhile", [False, True])
+def test_the_index_of_a_layer_stands_after_a_load(
+    own_sample: Database, monkeypatch: pytest.MonkeyPatch, *, read_meanwhile: bool
+) -> None:
+    """Where nobody is at the layer it is built anew; who reads is not waited for, and never sees a layer without."""
+    monkeypatch.setattr(bulk, "_MANY", 100)
+    shapes = list(shapely.points([[119.2 + n / 1000, 26.05] for n in range(150)]))
+    index = "SELECT oid, pg_get_indexdef(oid) FROM pg_class WHERE relname = 'idx_bridges_geom' AND relnamespace = "
+    index += "current_schema()::regnamespace"
+    with own_sample.transaction() as connection:
+        connection.exec_driver_sql("DELETE FROM bridges")
+    with own_sample.engine.connect() as reader, own_sample.engine.connect() as connection:
+        before = reader.exec_driver_sql(index).one()
+        if read_meanwhile:
+            reader.exec_driver_sql("SELECT count(*) FROM bridges")
+        else:
+            reader.rollback()
+        with bulk.index_afterwards(connection, BRIDGES, len(shapes)):
+            load_frame(connection, BRIDGES, frame(shapes))
+        after = connection.exec_driver_sql(index).one()
+        assert len(held(connection)) == len(shapes)
+    assert after[1] == before[1]
+    assert (after[0] == before[0]) is read_meanwhile
+
+
+def test_the_next_number_is_found_by_an_index(own_sample: Database) -> None:
+    with own_sample.engine.connect() as connection:
+        load_frame(
+            connection,
+            BRIDGES,
+            frame(list(shapely.points([[119.3, 26.05]] * 3000))).assign(code=[f"QL-{n}" for n in range(1000, 4000)]),
+        )
+        connection.exec_driver_sql("DELETE FROM bridges WHERE code = 'QL-3999'")
+        connection.exec_driver_sql("INSERT INTO bridges (code, geom) VALUES ('QL-9999x', ST_Point(119.3, 26.05, 4490))")
+        connection.exec_driver_sql("ANALYZE bridges")
+        connection.exec_driver_sql("ANALYZE bridges_history")
+        scans = (
+            "SELECT pg_stat_get_xact_numscans('bridges'::regclass), "
+            "pg_stat_get_xact_numscans('ix_bridges_number'::regclass)"
+        )
+        table, index = connection.exec_driver_sql(scans).one()
+        assert next_code(connection, BRIDGES) == "QL-4000"
+        assert connection.exec_driver_sql(scans).one() == (table, index + 1)
+
+
+@given(texts=st.lists(st.none() | st.text(max_size=5)))
+def test_text_is_converted_in_columns_as_it_is_one_by_one(texts: list[str | None]) -> None:
+    field = BRIDGES.fields()["name"]
+    column, refused = convert(field, pa.array(texts, pa.string()))
+    assert set(refused) == {i for i, text in enumerate(texts) if text and "\0" in text.strip()}
+    assert column.to_pylist() == [None if i in refused else stored(field, text) for i, text in enumerate(texts)]
