@@ -100,7 +100,8 @@ def standing(features: int) -> Iterator[Stand]:
         stand = Stand(features, port, (HERE / "home/keys/gis").read_text())
         if not stand.rows(f"SELECT to_regclass('{LAYER}')")[0][0]:
             print(f"loading {features:,} hazards", flush=True)
-            gis("sample", "load", "--replace", "--scale", str(math.ceil(features / _HAZARDS)), district=stand.schema)
+            scale = str(math.ceil(features / _HAZARDS))
+            gis("sample", "load", "--replace", "--scale", scale, "--only", LAYER, district=stand.schema)
             stand.rows("VACUUM ANALYZE")
         yield stand
     finally:

@@ -3,7 +3,7 @@
 Its outline, rivers and places only look like a district between two arms of a river; every shape is drawn here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
 
@@ -32,12 +32,12 @@ class District:
 DISTRICT = District("sample", Label("仓山区", "Cangshan District"), CLOCK, METRIC_SRID, illustrative=True)
 
 
-def records(scale: int = 1) -> Iterator[tuple[str, gpd.GeoDataFrame]]:
+def records(scale: int = 1, only: Collection[str] = ()) -> Iterator[tuple[str, gpd.GeoDataFrame]]:
     """Yield the layers' names and records: areas first, what is about others last; with a scale, several frames each.
 
     The frames have the writable columns of their layer and "geom" in EPSG:4490, longitude first. What is missing is
-    None, in numeric columns NaN. `scale=N` makes the district N times as dense (its areas stay); from 2 on the
-    report's figures do not hold.
+    None, in numeric columns NaN. `scale=N` makes the district N times as dense (its areas stay), or `only` some of its
+    layers; from 2 on the report's figures do not hold.
 
     Raises
     ------
@@ -50,4 +50,4 @@ def records(scale: int = 1) -> Iterator[tuple[str, gpd.GeoDataFrame]]:
     for layer, original in originals.items():
         yield layer, original.copy()
         if scale > 1:
-            yield from ((layer, copied) for copied in density.copies(layer, originals, scale))
+            yield from ((layer, copied) for copied in density.copies(layer, originals, scale, only or density.NAMES))

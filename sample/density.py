@@ -4,7 +4,7 @@ Copy `k` of a record keeps its attributes; its number goes on counting, its name
 refers to is copy `k` too. A place is computed from the record's number alone, so that chunks need no memory of others.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import cache
 
 import geopandas as gpd
@@ -42,10 +42,13 @@ _STREAM = np.column_stack([0.4 * _T, 0.08 * np.sin(2 * np.pi * _T)])
 _GOLDEN = np.pi * (3 - np.sqrt(5))
 
 
-def copies(layer: str, frames: Frames, scale: int) -> Iterator[gpd.GeoDataFrame]:
-    """Yield the copies of a layer's records in frames of about `CHUNK`; `frames` are the originals of all layers."""
+def copies(layer: str, frames: Frames, scale: int, only: Collection[str] = tuple(NAMES)) -> Iterator[gpd.GeoDataFrame]:
+    """Yield the copies of a layer's records in frames of about `CHUNK`; `frames` are the originals of all layers.
+
+    Where `only` some layers are copied, the copies refer to nothing of the others: they stand by themselves.
+    """
     original = frames[layer]
-    if layer not in NAMES:
+    if layer not in NAMES or layer not in only:
         return
     place = _Places(frames, scale)
     step = max(CHUNK // len(original), 1)
@@ -55,10 +58,16 @@ def copies(layer: str, frames: Frames, scale: int) -> Iterator[gpd.GeoDataFrame]
         frame = pd.DataFrame(original.drop(columns="geom")).iloc[of].reset_index(drop=True)
         frame["code"] = _renumbered(frame["code"], copy, len(original))
         frame["name"] = [NAMES[layer].format(name, k + 1) for name, k in zip(frame["name"], copy.tolist(), strict=True)]
-        for column, target in (("river_code", "rivers"), ("subject_code", frame.get("subject_layer"))):
-            if column in frame:
-                frame[column] = _references(frame[column], target, copy, frames)
-        yield gpd.GeoDataFrame(frame, geometry=place.shapes(layer, copy, of), crs=original.crs).rename_geometry("geom")
+        alone = np.zeros(len(frame), dtype=bool)
+        if "river_code" in frame:
+            rivers = frame["river_code"] if "rivers" in only else [None] * len(frame)
+            frame["river_code"] = _references(rivers, "rivers", copy, frames)
+        if "subject_code" in frame:
+            alone = (frame["subject_layer"].notna() & ~frame["subject_layer"].isin([*only])).to_numpy()
+            frame.loc[alone, ["subject_layer", "subject_code"]] = None
+            frame["subject_code"] = _references(frame["subject_code"], frame["subject_layer"], copy, frames)
+        shapes = place.shapes(layer, copy, of, alone)
+        yield gpd.GeoDataFrame(frame, geometry=shapes, crs=original.crs).rename_geometry("geom")
 
 
 def _renumbered(codes: "pd.Series[str]", copy: Numbers, counts: "int | Numbers") -> list[str]:
@@ -68,7 +77,7 @@ def _renumbered(codes: "pd.Series[str]", copy: Numbers, counts: "int | Numbers")
 
 
 def _references(
-    codes: "pd.Series[str]", target: "str | pd.Series[str]", copy: Numbers, frames: Frames
+    codes: "pd.Series[str] | list[None]", target: "str | pd.Series[str]", copy: Numbers, frames: Frames
 ) -> list[str | None]:
     counts = {layer: len(frame) for layer, frame in frames.items()}
     targets = [target] * len(codes) if isinstance(target, str) else target
@@ -85,8 +94,8 @@ class _Places:
         self._frames = frames
         self._centres, self._side = _cells((scale - 1) * len(frames["rivers"]))
 
-    def shapes(self, layer: str, copy: Numbers, of: Numbers) -> NDArray[np.object_]:
-        """Return the copies' geometries in EPSG:4490."""
+    def shapes(self, layer: str, copy: Numbers, of: Numbers, alone: NDArray[np.bool_]) -> NDArray[np.object_]:
+        """Return the copies' geometries in EPSG:4490; of what is `alone` there is no subject whose place to take."""
         if layer == "rivers":
             numbers = (copy - 1) * len(self._frames["rivers"]) + of
             vertices = np.stack([self._vertex(numbers, np.full(len(numbers), v)) for v in range(len(_STREAM))], axis=1)
@@ -96,7 +105,7 @@ class _Places:
         at = self._at(layer, copy, of)
         shapes = np.asarray(shapely.points(to_degrees(at)))
         originals = self._frames[layer].geom.to_numpy()
-        shapes[shapely.is_missing(originals)[of]] = None  # its place is its subject's
+        shapes[shapely.is_missing(originals)[of] & ~alone] = None  # its place is its subject's
         is_area = (shapely.get_type_id(originals) > 0)[of]
         if is_area.any():
             shapes[is_area] = _moved(originals[of[is_area]], at[is_area])

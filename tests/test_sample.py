@@ -409,9 +409,9 @@ def test_the_sample_is_the_same_at_every_run(district: dict[str, gpd.GeoDataFram
         assert list(frame.geom.to_wkb()) == list(district[layer].geom.to_wkb())
 
 
-def _at_scale(scale: int) -> dict[str, gpd.GeoDataFrame]:
+def _at_scale(scale: int, *only: str) -> dict[str, gpd.GeoDataFrame]:
     found: dict[str, list[gpd.GeoDataFrame]] = {}
-    for layer, frame in sample.records(scale):
+    for layer, frame in sample.records(scale, only):
         found.setdefault(layer, []).append(frame)
     return {layer: pd.concat(frames, ignore_index=True) for layer, frames in found.items()}
 
@@ -441,6 +441,19 @@ def test_rivers_of_a_denser_district_do_not_cross_either(threefold: dict[str, gp
     test_rivers_meet_only_where_one_of_them_ends(metric)
     test_every_bridge_lies_on_its_river(metric)
     test_hazards_lie_near_their_subject(metric)
+
+
+@pytest.mark.parametrize("only", ["hazards", "inspections", "bridges"])
+def test_one_layer_alone_is_made_denser_and_its_copies_refer_to_nothing_else(
+    district: dict[str, gpd.GeoDataFrame], only: str
+) -> None:
+    dense = _at_scale(3, only)
+    assert {layer: len(frame) for layer, frame in dense.items()} == {
+        layer: len(frame) * (3 if layer == only else 1) for layer, frame in district.items()
+    }
+    test_no_two_records_share_a_code_or_a_name(dense, only)
+    test_every_reference_leads_to_a_record(dense, only)
+    test_everything_lies_inside_the_district({k: f.to_crs(4549) for k, f in dense.items()}, only)
 
 
 def test_a_dense_district_comes_in_frames_of_bounded_size() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Collection
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -152,15 +153,19 @@ def map_(
 def load(
     *,
     scale: Annotated[int, typer.Option(min=1, help="How many times as dense as the district itself.")] = 1,
+    only: Annotated[list[str] | None, typer.Option(help="A layer that becomes as dense; all by default.")] = None,
     replace: Annotated[bool, typer.Option(help="Delete what the district holds first.")] = False,
 ) -> None:
     """Load the sample district into an empty database."""
+    dense = [find_layer(name).__tablename__ for name in only or ()]
     with opened(settings()) as database:
         upgrade(database)
-        load_with_progress(database, scale=scale, replace=replace)
+        load_with_progress(database, scale=scale, only=dense, replace=replace)
 
 
-def load_with_progress(database: Database, *, scale: int = 1, replace: bool = False) -> None:
+def load_with_progress(
+    database: Database, *, scale: int = 1, only: Collection[str] = (), replace: bool = False
+) -> None:
     """Load the sample district and show how it goes, layer by layer."""
     tasks: dict[str, TaskID] = {}
     with _progress() as progress:
@@ -170,7 +175,7 @@ def load_with_progress(database: Database, *, scale: int = 1, replace: bool = Fa
                 tasks[name] = progress.add_task(find_layer(name).title.in_(language()), total=None)
             progress.advance(tasks[name], rows)
 
-        load_sample(database, scale=scale, replace=replace, progress=more)
+        load_sample(database, scale=scale, only=only, replace=replace, progress=more)
 
 
 def _progress() -> Progress:

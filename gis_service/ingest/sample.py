@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import date
+from itertools import groupby
 
 from sqlalchemy import Connection, select
 
@@ -11,6 +12,7 @@ import sample
 from gis_service.database import Database, District, note
 from gis_service.database.district import describe
 from gis_service.errors import UsageError
+from gis_service.ingest.insert import index_afterwards
 from gis_service.ingest.load import change_frame, load_frame
 from layers import registry
 
@@ -22,8 +24,15 @@ def is_empty(connection: Connection) -> bool:
     return all(connection.execute(select(layer.id).limit(1)).first() is None for layer in registry().values())
 
 
-def load_sample(database: Database, *, scale: int = 1, replace: bool = False, progress: Progress | None = None) -> None:
-    """Load the sample in one transaction: the whole of it, or nothing.
+def load_sample(
+    database: Database,
+    *,
+    scale: int = 1,
+    only: Collection[str] = (),
+    replace: bool = False,
+    progress: Progress | None = None,
+) -> None:
+    """Load the sample in one transaction: the whole of it, or nothing; N times as dense, or `only` some of its layers.
 
     With `replace` what the district holds is deleted first. `progress` is told a layer's name and the rows added.
 
@@ -45,14 +54,14 @@ def load_sample(database: Database, *, scale: int = 1, replace: bool = False, pr
         about = sample.DISTRICT
         describe(connection, District("", about.name, about.clock, about.metric_srid, about.illustrative))
         _live_the_year(connection, progress)
-        lived: set[str] = set()
-        for name, frame in sample.records(scale):
-            if name not in lived:  # the first frame of a layer is what the year has ended with
-                lived.add(name)
-                continue
-            load_frame(connection, registry()[name], frame)
-            if progress:
-                progress(name, len(frame))
+        for name, frames in groupby(sample.records(scale, only), key=lambda record: record[0]):
+            layer = registry()[name]
+            held = len(next(frames)[1])  # the first frame of a layer is what the year has ended with
+            with index_afterwards(connection, layer, held * (scale - 1)):
+                for _, frame in frames:  # noqa: B031 - the others
+                    load_frame(connection, layer, frame)
+                    if progress:
+                        progress(name, len(frame))
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         for name in registry():
             connection.exec_driver_sql(f"ANALYZE {name}")
