@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from people import signed_in
 
 from gis_service.database import Database
-from gis_service.database.tallies import wrong
+from gis_service.database.kept import Wrong, wrong
+from gis_service.database.objects import kept_of
 from gis_service.database.upgrade import upgrade
 from gis_service.errors import OutOfOrder
 from gis_service.ingest import insert as bulk
@@ -23,7 +24,7 @@ from gis_service.ingest import load_frame
 from gis_service.ingest.load import next_code
 from gis_service.ingest.values import convert, stored
 from gis_service.settings import Settings
-from layers import ledger, registry
+from layers import Layer, ledger, registry
 
 BRIDGES = registry()["bridges"]
 _GRID = st.integers(-2, 12).map(lambda n: n / 10)  # corners, sides, inside and outside of the areas alike
@@ -58,9 +59,13 @@ def frame(shapes: list[shapely.Geometry]) -> gpd.GeoDataFrame:
     return gpd.GeoDataFrame({"code": codes, "grade": "A", "cost": 1.5}, geometry=shapes, crs=4490)
 
 
-def held(connection: sa.Connection, table: str = "bridges") -> list[tuple[object, ...]]:
-    assert wrong(connection, registry()[table]) == []
-    return [tuple(row) for row in connection.exec_driver_sql(f"SELECT {_KEPT} FROM {table} ORDER BY id")]
+def recounted(connection: sa.Connection, layer: type[Layer]) -> list[Wrong]:
+    return [cell for kept in kept_of(layer) for cell in wrong(connection, kept)]
+
+
+def held(connection: sa.Connection) -> list[tuple[object, ...]]:
+    assert recounted(connection, BRIDGES) == []
+    return [tuple(row) for row in connection.exec_driver_sql(f"SELECT {_KEPT} FROM bridges ORDER BY id")]
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -109,7 +114,7 @@ def test_the_ledger_tells_events_of_what_came_in_bulk(own_sample: Database) -> N
         ).all()
         at = "SELECT ST_Equals(geom, gis_point_on('bridges', 'QL-001')) FROM hazards WHERE code = 'X2'"
         assert connection.exec_driver_sql(at).scalar_one()
-        assert wrong(connection, hazards) == []
+        assert recounted(connection, hazards) == []
     assert [tuple(row) for row in events] == [(code, "交办", "ann", "批量", True, True) for code in ("X1", "X2")]
 
 

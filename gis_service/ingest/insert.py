@@ -15,6 +15,7 @@ import pyarrow.csv
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
+from gis_service.database.objects import kept_of
 from gis_service.ingest.shapes import Geometries
 from gis_service.ingest.within import Areas
 from layers import Layer
@@ -76,7 +77,8 @@ def insert(connection: Connection, layer: type[Layer], names: Sequence[str], whe
         connection.execute(statement, {"first": start, "last": start + _CHUNK - 1})
     connection.exec_driver_sql("SET LOCAL gis.placed = ''")
     if last - first >= _CHUNK:
-        connection.exec_driver_sql(f"SELECT gis_fold_{table}()")
+        for kept in kept_of(layer):
+            connection.exec_driver_sql(f"SELECT gis_fold_{kept.table}()")
 
 
 @contextmanager
