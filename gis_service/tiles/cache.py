@@ -31,9 +31,9 @@ class Cache:
             return write()
         name = hashlib.blake2b(key.encode(), digest_size=20).hexdigest()
         path = self.folder / name[:2] / name[2:]
-        with suppress(FileNotFoundError):
-            return path.read_bytes()
         try:
+            with suppress(FileNotFoundError):
+                return path.read_bytes()
             with self._alone(name):
                 with suppress(FileNotFoundError):
                     return path.read_bytes()
