@@ -19,7 +19,8 @@ from serving import serving
 
 from gis_service.changes import Wanted, change, changes
 from gis_service.database import Database
-from gis_service.database.tallies import wrong
+from gis_service.database.kept import wrong
+from gis_service.database.objects import kept_of
 from gis_service.errors import NotNow, OutOfOrder, UnknownName
 from gis_service.history import difference, history, restore
 from gis_service.ingest import import_file
@@ -469,7 +470,8 @@ def test_the_state_of_any_past_day_is_a_replay_of_what_was_done(
         _ran(empty_district, model, step, on, tmp_path)
         replay[on] = dict(model.state)
     with empty_district.reading() as connection:
-        assert [cell for layer in LAYERS for cell in wrong(connection, registry()[layer])] == []
+        kept = [one for layer in LAYERS for one in kept_of(registry()[layer])]
+        assert [cell for one in kept for cell in wrong(connection, one)] == []
     for day in {d for on in replay for d in (on, on - timedelta(1), on + timedelta(1))}:
         expected = replay[max((d for d in replay if d <= day), default=min(replay))]
         assert _stood(empty_district, day) == {key: name for key, (_, name) in expected.items()}
