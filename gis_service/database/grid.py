@@ -55,7 +55,7 @@ def _cells(layer: type[Layer], rows: str) -> str:
     """Return the SELECT that counts `rows`: all columns of the layer, and `sign`, by which each is counted."""
     points = layer.geometry == ("Point",)
     x, y = longitude_of(layer, "geom"), latitude_of(layer, "geom")
-    placed = f"SELECT *, gis_unit_x({x}) AS u, gis_unit_y({y}) AS v, {_HASH} AS hash FROM ({rows}) r"
+    placed = f"SELECT *, gis_unit_x({x}) AS u, gis_unit_y({y}) AS v, {_HASH} AS hash FROM ({rows}) r OFFSET 0"  # once a row
     parts = []
     if is_marked(layer):
         mark = "hash" if points else "CASE ST_Dimension(geom) WHEN 0 THEN hash ELSE 0 END"
