@@ -22,7 +22,8 @@ _COARSER = 14
 _HASH = "hashtextextended(concat_ws(' ', id, version, extract(epoch FROM updated_at), area_code, shares), 0) >> 24"
 """What a tile shows follows from the version, also of another district's; whose a record is, from where it lies.
 
-Forty bits of it, so that those of eight million versions add up to a bigint."""
+Forty bits of it, so that those of eight million versions add up to a bigint. Whoever changes it renames a column, too,
+so that every grid is counted anew: what was added up by one hash is not taken away by another."""
 
 
 def grid(layer: type[Layer]) -> TableClause:
@@ -55,7 +56,8 @@ def _cells(layer: type[Layer], rows: str) -> str:
     """Return the SELECT that counts `rows`: all columns of the layer, and `sign`, by which each is counted."""
     points = layer.geometry == ("Point",)
     x, y = longitude_of(layer, "geom"), latitude_of(layer, "geom")
-    placed = f"SELECT *, gis_unit_x({x}) AS u, gis_unit_y({y}) AS v, {_HASH} AS hash FROM ({rows}) r OFFSET 0"  # once a row
+    # OFFSET 0, or every column that is made of them would place the row again
+    placed = f"SELECT *, gis_unit_x({x}) AS u, gis_unit_y({y}) AS v, {_HASH} AS hash FROM ({rows}) r OFFSET 0"
     parts = []
     if is_marked(layer):
         mark = "hash" if points else "CASE ST_Dimension(geom) WHEN 0 THEN hash ELSE 0 END"
