@@ -16,16 +16,17 @@ from urllib.parse import quote, urlencode
 
 import orjson
 from markupsafe import Markup
-from sqlalchemy import ColumnElement, Connection, func, select, true
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from gis_service.along import along, find_targets
 from gis_service.database.district import read as read_district
 from gis_service.errors import UnknownName, UnknownValue
+from gis_service.extents import extent
 from gis_service.features import area_codes, as_geojson, find_layer, names, selection
 from gis_service.lines import find_line
 from gis_service.risk import area_risk, model, risk_counts, risk_features
 from gis_service.settings import Settings
-from gis_service.statistics import Question, statistics
+from gis_service.statistics import Question, statistics, terms
 from layers import Label, Language, Layer, Role, registry, with_role
 from maps import (
     AlongFeatures,
@@ -149,9 +150,7 @@ class _Publisher:
 
     def _features(self, request: Features) -> Source:
         layer, clause = self._selected(request.layer, request.filter)
-        term = layer.__table__.c[layer.symbol.field]
-        counted = self.connection.execute(select(term, func.count()).where(clause).group_by(term))
-        counts = {row[0]: row[1] for row in counted}
+        counts = terms(self.connection, layer, layer.symbol.field, clause)
         if self.saved:
             rows = self.connection.execute(as_geojson(layer).where(clause).order_by(layer.id))
             return _held(",".join(row.feature for row in rows).encode(), counts)
@@ -216,8 +215,8 @@ class _Publisher:
             row = self.connection.execute(chosen).one()
             found = self._extent(areas, areas.code == self.reader.area)
             return Label(row.name or row.code, row.name or row.code), found or EVERYWHERE
-        extents = (self._extent(layer, true()) for layer in (areas, *registry().values()))
-        return None, next((extent for extent in extents if extent), EVERYWHERE)
+        boxes = (extent(self.connection, layer).box for layer in (areas, *registry().values()))
+        return None, next((box for box in boxes if box), EVERYWHERE)
 
     def _extent(self, layer: type[Layer], clause: ColumnElement[bool]) -> Bounds | None:
         box = select(func.ST_Extent(layer.geom).label("box")).where(clause).subquery()

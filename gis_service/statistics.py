@@ -8,15 +8,15 @@ geodesic, in kilometres and square metres; money is in 万元.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Numeric, cast, column, func, literal, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Numeric, and_, cast, column, func, literal, or_, select, true
 
-from gis_service.database.tallies import METRES, SQUARE_METRES, per, tallies
+from gis_service.database.tallies import METRES, SQUARE_METRES, Told, per, tallies, told_by
 from gis_service.errors import UnknownName
 from gis_service.features import area_codes, sees_everything
 from gis_service.filters import where
@@ -77,7 +77,7 @@ def statistics(connection: Connection, question: Question, today: date) -> dict[
     cells = _cells(connection, question, today)
     areas = _areas(connection, question.area)
     if question.area or not sees_everything(connection):
-        cells = {key: sums for key, sums in cells.items() if key[0] in areas}
+        cells = _within(cells, areas)
     else:  # what lies in an area that was not there on that day lay outside
         cells = _added(cells, lambda key: (key[0] if key[0] in areas else None, *key[1:]))
     if not question.group:
@@ -107,8 +107,11 @@ def figure(connection: Connection, layer: type[Layer], figure: Figure, today: da
     if kind == "distinct":
         distinct = select(func.count(layer.__table__.c[of].distinct())).where(where(layer, figure.where, today))
         return float(connection.scalar(distinct) or 0)
-    question = Question(layer, measures=(figure.measure,), filter=figure.where)
-    value = statistics(connection, question, today)["total"][figure.measure]
+    question = Question(layer, measures=(figure.measure,), filter=figure.where).checked()
+    cells = _cells(connection, question, today)
+    if not sees_everything(connection):
+        cells = _within(cells, _areas(connection, ""))
+    value = _values(question, _added(cells, lambda _key: (None,)).get((None,), {}))[figure.measure]
     return round(float(value or 0) * figure.scale, figure.precision)
 
 
@@ -134,14 +137,31 @@ def figures(connection: Connection, today: date, language: Language) -> list[dic
 def _cells(connection: Connection, question: Question, today: date) -> dict[Key, dict[str, Decimal]]:
     """Return sums by (area or None, group terms...), each measure's parts under its own name.
 
-    They are kept, unless a filter chooses among the rows, or who asks sees only some.
+    They are kept, unless a filter reads more of a row than its categories, or who asks sees only some.
     """
-    if not question.filter and sees_everything(connection, question.layer):
-        return _tallied(connection, question)
-    return _counted(connection, question, today)
+    clause = where(question.layer, question.filter, today)
+    told = told_by(question.layer, clause)
+    # what is measured lies in other areas than the row too
+    elsewhere = told and "area_code" in told.read and _SHARES.keys() & set(question.measures)
+    if told and not elsewhere and sees_everything(connection, question.layer):
+        return _tallied(connection, question, told)
+    return _counted(connection, question, clause)
 
 
-def _tallied(connection: Connection, question: Question) -> dict[Key, dict[str, Decimal]]:
+def terms(connection: Connection, layer: type[Layer], field: str, clause: ColumnElement[bool]) -> dict[str, int]:
+    """Return how many features have each term of a vocabulary field, of those that a clause chooses."""
+    term: ColumnElement[Any] = layer.__table__.c[field]
+    counted: ColumnElement[Any] = func.count()
+    told = None if layer.role is Role.AREAS else told_by(layer, clause)  # of the areas, tallies count the lowest
+    if told and sees_everything(connection, layer):
+        cells = tallies(layer)
+        counted, term = func.sum(cells.c.number), cells.c[field]
+        clause = and_(told.clause, cells.c.per == per(layer, {field, *told.read} - {"area_code"}))
+    rows = connection.execute(select(term, counted).where(clause).group_by(term).having(counted != 0))
+    return {row[0]: int(row[1]) for row in rows}
+
+
+def _tallied(connection: Connection, question: Question, told: Told) -> dict[Key, dict[str, Decimal]]:
     """Return cells from the tallies."""
     cells = tallies(question.layer)
     key = [cells.c.area_code, *(cells.c[name] for name in question.group)]
@@ -154,14 +174,14 @@ def _tallied(connection: Connection, question: Question) -> dict[Key, dict[str, 
     there = or_(func.sum(cells.c.number) != 0, *(func.sum(cells.c[share.column]) != 0 for share in shares.values()))
     rows = select(*key, *(part.label(name) for name, part in parts.items())).group_by(*key).having(there)
     found: dict[Key, dict[str, Decimal]] = {}
-    _collect(found, connection.execute(rows.where(cells.c.per == per(question.layer, question.group))), parts)
+    counted_by = per(question.layer, {*question.group, *told.read} - {"area_code"})
+    _collect(found, connection.execute(rows.where(cells.c.per == counted_by, told.clause)), parts)
     return found
 
 
-def _counted(connection: Connection, question: Question, today: date) -> dict[Key, dict[str, Decimal]]:
+def _counted(connection: Connection, question: Question, clause: ColumnElement[bool]) -> dict[Key, dict[str, Decimal]]:
     """Return cells from the rows."""
     layer, table = question.layer, question.layer.__table__
-    clause = where(layer, question.filter, today)
     if layer.role is Role.AREAS:
         clause &= table.c.leaf  # an area inside another would count twice
     group = [table.c[name] for name in question.group]
@@ -183,6 +203,11 @@ def _counted(connection: Connection, question: Question, today: date) -> dict[Ke
         pieces = select(area, *group, *(e.label(n) for n, e in measured.items())).join_from(table, share, true())
         _collect(cells, connection.execute(pieces.where(clause).group_by(area, *group)), measured)
     return cells
+
+
+def _within(cells: Mapping[Key, dict[str, Decimal]], areas: Container[str | None]) -> dict[Key, dict[str, Decimal]]:
+    """Return the cells of these areas."""
+    return {key: sums for key, sums in cells.items() if key[0] in areas}
 
 
 def _needed_sums(question: Question) -> list[Sum]:

@@ -236,7 +236,8 @@ def _unprotected(connection: sa.Connection) -> Iterator[str]:
         if not held:
             yield f"{name} has no row policy"
         kept = triggers & on_delete and triggers & on_update
-        if not kept and not name.endswith(("_history", "_tallies", "_grid")) and name != "alembic_version":
+        follows = name.endswith(("_history", "_tallies", "_grid", "_scored", "_unscored", "_basis"))
+        if not kept and not follows and name != "alembic_version":
             yield f"{name} has no history"
 
 

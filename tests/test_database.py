@@ -91,8 +91,8 @@ def test_the_migrations_make_what_the_declarations_say(own_sample: Database) -> 
     with own_sample.reading() as connection:
         context = MigrationContext.configure(connection, opts={"include_object": alembic_helpers.include_object})
         differences = compare_metadata(context, Base.metadata)
-    # histories, tallies, grids and the indexes of numbers follow their layers by themselves
-    follow = ("_history", "_tallies", "_grid", "_number")
+    # histories, tallies, grids, the risk of the day and the indexes of numbers follow their layers by themselves
+    follow = ("_history", "_tallies", "_grid", "_number", "risk_scored", "risk_unscored", "risk_basis", "_major_open")
     assert all(any(kind in str(d[1].name) for kind in follow) for d in differences)
 
 

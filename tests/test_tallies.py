@@ -6,6 +6,7 @@ import os
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
@@ -22,12 +23,15 @@ from gis_service.database import Database
 from gis_service.database.kept import Wrong, wrong
 from gis_service.database.objects import kept_of
 from gis_service.database.upgrade import upgrade
+from gis_service.features import selection
+from gis_service.filters import where
 from gis_service.settings import Settings
-from gis_service.statistics import Question, statistics
+from gis_service.statistics import Question, statistics, terms
 from layers import registry
 
 SECONDS = float(os.environ.get("GIS_TEST_SECONDS", "4"))
 """How long writers write at once; longer where somebody has the time."""
+BRIDGES, DAY = registry()["bridges"], date(2023, 10, 31)
 EVERY = "code IS NOT NULL"
 """A filter that holds for all records: what is asked with it is counted from the rows."""
 
@@ -91,6 +95,31 @@ def test_after_any_edits_the_tallies_equal_a_recount_and_statistics_those_of_the
                 connection.commit()
     assert recounted(two_areas) == []
     assert told(two_areas, "bridges", "") == told(two_areas, "bridges", EVERY)
+    with two_areas.reading() as connection:
+        for chosen in (
+            "grade = 'A'",
+            "grade IN ('A', 'B') AND kind <> '城市'",
+            "NOT grade = 'E' OR area_code = 'west'",
+        ):
+            for group in ((), ("kind",)):
+                kept, counted = (
+                    statistics(connection, Question(BRIDGES, group, BRIDGES.measure_names(), asked), DAY)
+                    for asked in (chosen, f"({chosen}) AND {EVERY}")
+                )
+                assert kept == counted
+
+
+@pytest.mark.parametrize("name", registry())
+def test_a_legends_numbers_are_those_of_the_rows(sample_district: Database, name: str) -> None:
+    layer = registry()[name]
+    with sample_district.reading() as connection:
+        today = sample_district.district(connection).today
+        for field in layer.categories():
+            for asked in ("", f"{field} IS NOT NULL", "area_code = '350104104'", EVERY):
+                clause = selection(connection, layer, today, filter=asked, area="350104104")
+                for chosen in (clause, where(layer, asked, today)):
+                    counted = Counter(connection.scalars(sa.select(layer.__table__.c[field]).where(chosen)))
+                    assert terms(connection, layer, field, chosen) == counted
 
 
 def told(database: Database, name: str, filter: str) -> list[object]:

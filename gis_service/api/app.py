@@ -45,6 +45,7 @@ from gis_service.attachments import Store
 from gis_service.attachments.kinds import NOT_PICTURES
 from gis_service.database import Database
 from gis_service.exports import FORMATS
+from gis_service.risk import Keeper
 from gis_service.sessions import Tries
 from gis_service.settings import Settings
 from gis_service.sign_on import SignOn
@@ -60,11 +61,13 @@ area, what lies along a river, risk with its trace, maps, exports. Coordinates a
 
 def create_app(database: Database, settings: Settings) -> FastAPI:
     """Return the service for one district's database; it works as the role that the row policies hold."""
-    served = database.for_service()
+    served, keeper = database.for_service(), Keeper(database)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        keeper.start()
         yield
+        keeper.stop()
         served.engine.dispose()
 
     app = Documented(

@@ -14,6 +14,8 @@ from gis_service.database.kept import count_anew, wrong
 from gis_service.database.objects import kept_of
 from gis_service.database.opened import opened
 from gis_service.errors import UsageError
+from gis_service.risk import keep, model
+from gis_service.risk import wrong as wrong_risk
 from layers import registry
 
 app = typer.Typer()
@@ -74,9 +76,10 @@ def upgrade() -> None:
 
 @db.command()
 def check(*, json: Json = False) -> None:
-    """Count every layer anew and compare with what statistics read; the exit code is 1 where they differ."""
+    """Count and score all anew and compare with what statistics and risk read; the exit code is 1 where they differ."""
     with opened(settings()) as database, database.reading() as connection:
         found = [cell for layer in registry().values() for kept in kept_of(layer) for cell in wrong(connection, kept)]
+        found += wrong_risk(connection, model(connection, database.district(connection).today))
     if json:
         print_json([asdict(cell) for cell in found])
     elif found:
@@ -91,12 +94,13 @@ def check(*, json: Json = False) -> None:
 
 @db.command()
 def rebuild() -> None:
-    """Count every layer anew and keep what is found; who writes to a layer waits meanwhile."""
+    """Count and score everything anew and keep what is found; who writes to a layer waits meanwhile."""
     with opened(settings()) as database:
         for layer in registry().values():
             with database.transaction() as connection:
                 for kept in kept_of(layer):
                     count_anew(connection, kept)
+        keep(database, anew=True)
         out.print(say("统计已重建。", "The tallies were counted anew."), database.schema)
 
 

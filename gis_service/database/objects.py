@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from gis_service.database.grid import gridded, make_grid
 from gis_service.database.kept import Kept
 from gis_service.database.policies import make_access, protect_layer, protect_tables
+from gis_service.database.risk_levels import make_risk_levels
 from gis_service.database.statements import filled, literal, run
 from gis_service.database.tallies import make_tallies, tallied
 from gis_service.duties import ANONYMOUS, ROLES
@@ -64,6 +65,7 @@ def make(connection: Connection, schema: str, service: str) -> None:
         make_tallies(connection, layer, past, service)
         make_grid(connection, layer, service)
     run(connection, filled("areas", table=areas.__tablename__))
+    make_risk_levels(connection, service)
     for table, rules in _OWN_RULES.items():
         _check(connection, table, rules)
     protect_tables(connection, service)

@@ -6,9 +6,13 @@ categories, so 0 where all of them are.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
-from sqlalchemy import Connection, TableClause, column, table
+from sqlalchemy import Column, ColumnElement, Connection, FromClause, SelectBase, TableClause, column, table
+from sqlalchemy.sql.visitors import iterate, replacement_traverse
 
 from gis_service.database.kept import Kept, make
 from gis_service.database.statements import filled, run
@@ -18,6 +22,7 @@ METRES, SQUARE_METRES = "metres", "square_metres"
 _DIMENSIONS = {METRES: ("MultiLineString", 1), SQUARE_METRES: ("MultiPolygon", 2)}
 
 
+@cache
 def tallies(layer: type[Layer]) -> TableClause:
     """Return the table of a layer's cells, for queries."""
     return table(
@@ -30,6 +35,35 @@ def per(layer: type[Layer], group: Iterable[str]) -> int:
     wanted = set(group)
     one = next((some for some in _groupings(layer) if set(some) == wanted), layer.categories())
     return sum(1 << at for at, name in enumerate(reversed(layer.categories())) if name not in one)
+
+
+@dataclass(frozen=True)
+class Told:
+    """A clause on the rows of a layer, written for another table, and the names of the columns that it reads."""
+
+    clause: ColumnElement[bool]
+    read: frozenset[str]
+
+
+def told_by(layer: type[Layer], clause: ColumnElement[bool]) -> Told | None:
+    """Return a clause as cells can answer it: where it reads categories and the area that holds a row, no more."""
+    return rewritten(layer, clause, tallies(layer), {"area_code", *layer.categories()})
+
+
+def rewritten(layer: type[Layer], clause: ColumnElement[bool], onto: FromClause, names: Collection[str]) -> Told | None:
+    """Return a clause on rows of a layer as one on columns of the same names elsewhere; None where it reads more."""
+    read: set[str] = set()
+
+    def there(element: Any, **_: Any) -> Any:  # noqa: ANN401 - what SQLAlchemy walks through
+        if not isinstance(element, Column) or element.table is not layer.__table__:
+            return None
+        read.add(element.name)
+        return onto.c[element.name] if element.name in names else element
+
+    if any(isinstance(part, SelectBase) for part in iterate(clause)):
+        return None
+    told = replacement_traverse(clause, {}, there)
+    return Told(told, frozenset(read)) if read <= set(names) else None
 
 
 def tallied(layer: type[Layer]) -> Kept:

@@ -8,8 +8,7 @@ versioned configuration, no standard: the result supports judgement and replaces
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -31,12 +30,11 @@ from sqlalchemy import (
     or_,
     select,
 )
-from sqlalchemy.dialects.postgresql import array
+from sqlalchemy.dialects.postgresql import ARRAY, array
 
 from gis_service.database import risk_configs
 from gis_service.derived import is_open, is_overdue
 from gis_service.errors import UnknownName
-from gis_service.features import as_geojson
 from gis_service.filters import where
 from layers import LEVELS, ByTerm, Label, Layer, Risk, RiskConfig, Rule, Score, ledger, registry
 
@@ -98,14 +96,14 @@ def rules_of(risk: Risk) -> tuple[Rule, ...]:
     return (*risk.rules, *HAZARD_RULES)
 
 
-def scored(layer: type[Layer], model: Model) -> Select[Any]:
-    """Return the SELECT that scores every feature of a layer.
+def scored(layer: type[Layer], model: Model, codes: Sequence[str] | None = None) -> Select[Any]:
+    """Return the SELECT that scores every feature of a layer, or those of some codes.
 
     Columns: `id`, `code`, `area_code`; each factor and severity part, null where missing; `control` (m), `likelihood`,
     `controlled`, `severity`, `score` (1-25), `rank` by score and rules (蓝 1 to 红 4), `rules` (ids that fired),
     `open_hazards`, `completeness` (0-1).
     """
-    facts, config = _facts(layer, model).subquery("facts"), model.config
+    facts, config = _facts(layer, model, codes).subquery("facts"), model.config
     factors = {name: func.coalesce(facts.c[name], config.neutral) for name in FACTORS}
     weight = sum(config.weights.values())
     mean = _sum(config.weights[name] * f for name, f in factors.items()) / weight
@@ -122,27 +120,6 @@ def scored(layer: type[Layer], model: Model) -> Select[Any]:
     return select(parts, controlled.label("controlled"), score.label("score"), rank.label("rank"))
 
 
-def features(
-    connection: Connection, layer: type[Layer], model: Model, clause: ColumnElement[bool]
-) -> tuple[bytes, dict[str, int]]:
-    """Return features as a comma-separated run of GeoJSON texts with their risk, and how many have each level.
-
-    Further properties: `score` (1-25), `level` (红 橙 黄 蓝), `completeness` (0-1).
-    """
-    result = scored(layer, model).subquery("scored")
-    rows = as_geojson(layer, *shown(result), beside=result).add_columns(result.c.rank).where(clause)
-    found = connection.execute(rows.order_by(layer.id)).all()
-    tally = Counter(row.rank for row in found)
-    return ",".join(row.feature for row in found).encode(), _by_level(tally)
-
-
-def counts(connection: Connection, layer: type[Layer], model: Model, clause: ColumnElement[bool]) -> dict[str, int]:
-    """Return how many features have each level, 红 first."""
-    result, table = scored(layer, model).subquery("scored"), layer.__table__
-    counted = select(result.c.rank, func.count()).join_from(table, result, result.c.id == table.c.id).where(clause)
-    return _by_level({row[0]: row[1] for row in connection.execute(counted.group_by(result.c.rank))})
-
-
 def shown(result: Subquery) -> list[ColumnElement[Any]]:
     """Return what maps draw of scored rows: `score`, `level`, `completeness`."""
     return [
@@ -152,26 +129,22 @@ def shown(result: Subquery) -> list[ColumnElement[Any]]:
     ]
 
 
-def _by_level(tally: Mapping[int, int]) -> dict[str, int]:
-    return {level: tally.get(rank, 0) for rank, level in sorted(enumerate(COLOURS, 1), reverse=True)}
-
-
 def rank_of(score: ColumnElement[float], config: RiskConfig) -> ColumnElement[int]:
     """Return the rank of a score's colour: 1 for 蓝 to 4 for 红."""
     cuts = sorted(config.cuts.items(), key=lambda cut: -cut[1])
     return case(*((score >= cut, COLOURS.index(level) + 1) for level, cut in cuts), else_=1)
 
 
-def _facts(layer: type[Layer], model: Model) -> Select[Any]:
+def _facts(layer: type[Layer], model: Model, codes: Sequence[str] | None) -> Select[Any]:
     """Return what the score is made of, read from the records."""
-    risk, table, hazards = with_risk(layer), layer.__table__, _hazards(layer, model)
+    risk, table, hazards = with_risk(layer), layer.__table__, _hazards(layer, model, codes)
     count: Counts = {name: func.coalesce(hazards.c[name], 0) for name in ("open", "overdue", "major", "late")}
     fired = {rule: where(layer, rule.where, model.today) for rule in risk.rules}
     fired |= {rule: count[rule.where] > 0 for rule in HAZARD_RULES}
     ids: ColumnElement[Any] = array([case((c, rule.id), else_=null()) for rule, c in fired.items()], type_=Text())
     raised = [case((condition, COLOURS.index(rule.at_least) + 1), else_=0) for rule, condition in fired.items()]
     environment = [_score(layer, score) for score in risk.environment]
-    return select(
+    facts = select(
         table.c.id,
         table.c.code,
         table.c.area_code,
@@ -185,6 +158,12 @@ def _facts(layer: type[Layer], model: Model) -> Select[Any]:
         func.greatest(*raised).label("raised"),
         count["open"].label("open_hazards"),
     ).outerjoin_from(table, hazards, hazards.c.subject_code == table.c.code)
+    return facts if codes is None else facts.where(among(table.c.code, codes))
+
+
+def among(code: ColumnElement[Any], codes: Sequence[str]) -> ColumnElement[bool]:
+    """Select these codes."""
+    return code == func.any(cast(list(codes), ARRAY(Text)))
 
 
 def _score(layer: type[Layer], score: Score | None) -> ColumnElement[Any]:
@@ -223,7 +202,7 @@ def _hazard_factor(count: Counts) -> ColumnElement[float]:
     )
 
 
-def _hazards(layer: type[Layer], model: Model) -> Subquery:
+def _hazards(layer: type[Layer], model: Model, codes: Sequence[str] | None) -> Subquery:
     """Count the open hazards of each feature of a layer: all, overdue, major, and long overdue."""
     hazards = ledger()
     overdue = is_overdue(model.today)
@@ -238,6 +217,7 @@ def _hazards(layer: type[Layer], model: Model) -> Subquery:
             ),
         )
         .where(hazards.subject_layer == layer.__tablename__, is_open())
+        .where(literal(value=True) if codes is None else among(hazards.__table__.c.subject_code, codes))
         .group_by(hazards.subject_code)
         .subquery("hazards_of")
     )

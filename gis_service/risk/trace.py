@@ -29,7 +29,7 @@ def explain(connection: Connection, layer: type[Layer], code: str, model: Model,
         Where the layer has no risk model, or no such feature.
     """
     trace = _Trace(with_risk(layer), layer, model, language)
-    result, table = scored(layer, model).subquery("scored"), layer.__table__
+    result, table = scored(layer, model, (code,)).subquery("scored"), layer.__table__
     read = [table.c[name].label(f"field_{name}") for name in ("name", *trace.fields)]
     found = select(result, *read).join_from(result, table, table.c.id == result.c.id).where(table.c.code == code)
     row = connection.execute(found).mappings().first()

@@ -20,8 +20,10 @@ connection.exec_driver_sql("SET LOCAL lock_timeout = '10s'")
 
 
 def ours(thing: Any, name: Any, kind: Any, reflected: Any, compare_to: Any) -> bool:
-    """Leave out PostGIS's own tables, and histories, tallies and grids, which follow their layers by themselves."""
-    follows = kind == "table" and name.endswith(("_history", "_tallies", "_grid")) and reflected and compare_to is None
+    """Leave out PostGIS's own tables, and what follows the layers by itself: histories, tallies, grids, risk."""
+    called = name or ""  # a constraint may have none
+    kept = called.endswith(("_history", "_tallies", "_grid", "_number", "_major_open")) or called.startswith("risk_")
+    follows = kind in ("table", "index") and kept and reflected and compare_to is None
     ours: bool = alembic_helpers.include_object(thing, name, kind, reflected, compare_to)  # type: ignore[no-untyped-call]
     return ours and not follows
 
