@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from gis_service.database import Database
+from gis_service.database.known import known
 from gis_service.duties import ANONYMOUS, ROLES, Duty, RoleName
 from gis_service.errors import Forbidden, NotSignedIn
 from layers import Layer, Role, Subjected
@@ -84,11 +85,11 @@ def who_acts(connection: Connection) -> User:
     NotSignedIn
         Where there is none, or she is no longer active.
     """
-    row = connection.execute(text("SELECT u.* FROM gis_user() u WHERE u.name IS NOT NULL")).mappings().one_or_none()
-    if row is None:
+    row = known(connection)
+    if row.user_name is None:
         raise NotSignedIn("该用户不存在或已停用。", "There is no such user, or she is no longer active.")
-    limits = {key: None if row[key] is None else tuple(row[key]) for key in ("areas", "layers", "columns")}
-    return User(row["name"], row["title"], row["role"], **limits)
+    areas, layers, columns = (None if codes is None else tuple(codes) for codes in (row.areas, row.layers, row.columns))
+    return User(row.user_name, row.title, row.role, areas, layers, columns)
 
 
 def hashed(secret: str) -> str:
@@ -98,8 +99,5 @@ def hashed(secret: str) -> str:
 
 def known_by(database: Database, secret: str) -> tuple[str, str] | None:
     """Return the user's name whose token this is, and its kind (session or program); None where it is nobody's."""
-    with database.reading() as connection:
-        row = connection.execute(
-            text("SELECT user_name, kind FROM gis_known_by(:hash)"), {"hash": hashed(secret)}
-        ).one()
+    row = database.ask(f"SELECT user_name, kind FROM gis_known_by('{hashed(secret)}')")
     return (row.user_name, row.kind) if row.user_name else None

@@ -6,10 +6,13 @@ metres from its upstream end; left and right are those of one who looks downstre
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import ceil
 
 import orjson
+from shapely import LineString, Polygon, box
+from shapely.ops import substring
 from sqlalchemy import Connection, text
 
 from gis_service.errors import UnknownValue
@@ -18,6 +21,8 @@ from gis_service.lines import Line, placed
 from layers import STORED_SRID, Layer, Role, Subjected, own_columns, registry
 
 MOST_METRES = 20_000
+_PIECE, _MOST_PIECES = 100, 100
+"""Metres of a line, at least, that one box is put around; and boxes around one part, at most."""
 _ON = 0.05
 """A feature this near (metres) lies on the line, on neither side."""
 
@@ -67,6 +72,7 @@ def along(connection: Connection, line: Line, targets: Sequence[type[Layer]], wi
     union = " UNION ALL ".join(_hits(line, target) for target in targets)
     parameters = {
         "parts": [part.wkb_hex for part in line.parts],
+        "pieces": [near.wkb_hex for part in line.parts for near in _around(part, within)],
         "srid": line.srid,
         "scale": line.scale,
         "within": within,
@@ -74,11 +80,20 @@ def along(connection: Connection, line: Line, targets: Sequence[type[Layer]], wi
         "line_code": line.code,
     }
     with placed(line.code, line.srid):
-        rows = connection.execute(text(f"{_ROUTES} {union} ORDER BY 1, 2, 3"), parameters).all()
+        rows = connection.execute(text(f"{_ROUTES} {union} ORDER BY 1, 2, 3, 4"), parameters).all()
     counts = {target.__tablename__: 0 for target in targets}
     for row in rows:
         counts[row.layer] += 1
     return Hits(line, within, counts, ",".join(row.feature for row in rows).encode())
+
+
+def _around(part: LineString, within: float) -> Iterator[Polygon]:
+    """Yield boxes that together hold everything within so many metres of a part, and not much else."""
+    pieces = min(max(ceil(part.length / (2 * within + _PIECE)), 1), _MOST_PIECES)
+    for at in range(pieces):
+        west, south, east, north = substring(part, at / pieces, (at + 1) / pieces, normalized=True).bounds
+        far = within * 1.01 + 1  # a side of a box is not straight in degrees
+        yield box(west - far, south - far, east + far, north + far)
 
 
 def find_targets(names: Sequence[str], line_layer: type[Layer]) -> list[type[Layer]]:
@@ -95,71 +110,86 @@ def find_targets(names: Sequence[str], line_layer: type[Layer]) -> list[type[Lay
     return [layer for layer in others if layer is not line_layer]
 
 
-# The parts of the line, and for each a box in the stored CRS that holds everything within the distance: the index finds
-# the candidates there, and only these are transformed and measured.
+# The parts of the line, and boxes in the stored CRS that together hold everything within the distance, each around a
+# piece of a part: the index finds the candidates there, and only these are transformed and measured.
 _ROUTES = f"""
 WITH route AS MATERIALIZED (
-    SELECT part, shape, ST_Length(shape) AS metres,
-        CASE
-            WHEN ST_XMax(near) - ST_XMin(near) > 180  -- it lies on both sides of the 180th meridian
-                THEN ST_MakeEnvelope(-180, ST_YMin(near), 180, ST_YMax(near), {STORED_SRID})
-            ELSE ST_Envelope(near)
-        END AS box
+    SELECT part, shape, ST_Length(shape) AS metres
     FROM (
         SELECT ordinality AS part, ST_SetSRID(CAST(wkb AS geometry), :srid) AS shape
         FROM unnest(CAST(:parts AS text[])) WITH ORDINALITY AS given (wkb, ordinality)
     ) given
+), piece AS MATERIALIZED (
+    SELECT CASE
+        WHEN ST_XMax(near) - ST_XMin(near) > 180  -- it lies on both sides of the 180th meridian
+            THEN ST_MakeEnvelope(-180, ST_YMin(near), 180, ST_YMax(near), {STORED_SRID})
+        ELSE ST_Envelope(near)
+    END AS box
+    FROM unnest(CAST(:pieces AS text[])) AS given
     CROSS JOIN LATERAL (
-        SELECT ST_Transform(ST_Buffer(shape, CAST(:within AS float) * 1.01 + 1), {STORED_SRID}) AS near OFFSET 0
+        SELECT ST_Transform(ST_SetSRID(CAST(given AS geometry), :srid), {STORED_SRID}) AS near OFFSET 0
     ) around
 )
 """
 
+# Each step in a query of its own, by which no step is worked out twice: only what is a hit is located on the line, and
+# only then are its other columns read.
 _HITS = """
-SELECT near.part, at.chainage, '{layer}' AS layer,
+SELECT at.part, at.chainage, '{layer}' AS layer, t.id,
     '{{"type": "Feature", "id": ' || to_json(t.code) || substr(ST_AsGeoJSON(record, 'geom', {decimals}), 19) AS feature
-FROM {layer} t
-CROSS JOIN LATERAL (SELECT ST_Transform(t.geom, :srid) AS shape OFFSET 0) target
-CROSS JOIN LATERAL (
-    SELECT route.*, ST_Distance(route.shape, target.shape) AS distance FROM route ORDER BY distance, part LIMIT 1
-) near
-CROSS JOIN LATERAL (
-    SELECT ST_LineLocatePoint(near.shape, ST_ClosestPoint(near.shape, target.shape)) AS fraction,
-        ST_ClosestPoint(target.shape, near.shape) AS point
-    OFFSET 0
-) foot
-CROSS JOIN LATERAL (
-    SELECT foot.fraction * near.metres * :scale AS chainage,
-        ST_LineInterpolatePoint(near.shape, greatest(foot.fraction - {step} / near.metres, 0)) AS above,
-        ST_LineInterpolatePoint(near.shape, least(foot.fraction + {step} / near.metres, 1)) AS below
+FROM (
+    SELECT foot.*, fraction * metres * :scale AS chainage,
+        ST_LineInterpolatePoint(shape, greatest(fraction - {step} / metres, 0)) AS above,
+        ST_LineInterpolatePoint(shape, least(fraction + {step} / metres, 1)) AS below
+    FROM (
+        SELECT near.*, ST_LineLocatePoint(shape, ST_ClosestPoint(shape, target)) AS fraction,
+            ST_ClosestPoint(target, shape) AS point
+        FROM (
+            SELECT candidate.id, candidate.target, nearest.*
+            FROM (
+                SELECT id, ST_Transform(geom, :srid) AS target
+                FROM (
+                    SELECT DISTINCT c.id, c.geom FROM piece JOIN {layer} c ON c.geom && piece.box {and_linked}
+                ) found
+                OFFSET 0
+            ) candidate
+            CROSS JOIN LATERAL (
+                SELECT route.*, ST_Distance(route.shape, target) AS distance FROM route ORDER BY distance, part LIMIT 1
+            ) nearest
+            OFFSET 0
+        ) near
+        WHERE distance <= :within {or_linked}
+        OFFSET 0
+    ) foot
     OFFSET 0
 ) at
+JOIN {layer} t ON t.id = at.id
 CROSS JOIN LATERAL (
     SELECT '{layer}' AS layer, {fields}, t.{term} AS term,
-        round(near.distance::numeric, 2) AS distance_m,
+        round(at.distance::numeric, 2) AS distance_m,
         round(at.chainage::numeric, 2) AS chainage_m,
         'K' || div(round(at.chainage)::integer, 1000) || '+'
             || lpad(mod(round(at.chainage)::integer, 1000)::text, 3, '0') AS chainage,
         CASE
-            WHEN near.distance <= {on} THEN 'on'
-            WHEN (ST_X(at.below) - ST_X(at.above)) * (ST_Y(foot.point) - ST_Y(at.above))
-                > (ST_Y(at.below) - ST_Y(at.above)) * (ST_X(foot.point) - ST_X(at.above)) THEN 'left'
+            WHEN at.distance <= {on} THEN 'on'
+            WHEN (ST_X(at.below) - ST_X(at.above)) * (ST_Y(at.point) - ST_Y(at.above))
+                > (ST_Y(at.below) - ST_Y(at.above)) * (ST_X(at.point) - ST_X(at.above)) THEN 'left'
             ELSE 'right'
         END AS side,
-        near.part,
-        array_remove(ARRAY[CASE WHEN near.distance <= :within THEN 'within' END, {why}], NULL) AS why,
+        at.part,
+        array_remove(ARRAY[CASE WHEN at.distance <= :within THEN 'within' END, {why}], NULL) AS why,
         ST_SetSRID(t.geom, 4326) AS geom
 ) record
-WHERE t.geom IS NOT NULL
-    AND t.id IN (SELECT c.id FROM route JOIN {layer} c ON c.geom && route.box {linked_ids})
-    AND (near.distance <= :within OR {linked})
-    AND NOT ('{layer}' = :line_layer AND t.code = :line_code)
+WHERE NOT ('{layer}' = :line_layer AND t.code = :line_code)
 """
 
 
 def _hits(line: Line, target: type[Layer]) -> str:
     """Return the SELECT of one target layer: part, chainage, layer and the feature's JSON."""
     links = _links(line.layer, target)
+    named = [
+        f"FROM {target.__tablename__} l WHERE l.geom IS NOT NULL AND ({link.format('l')})" for link in links.values()
+    ]
     return _HITS.format(
         layer=target.__tablename__,
         fields=", ".join(f"t.{name}" for name in target.fields()),
@@ -168,10 +198,8 @@ def _hits(line: Line, target: type[Layer]) -> str:
         step=_ON,
         on=_ON,
         why=", ".join(f"CASE WHEN {link.format('t')} THEN '{why}' END" for why, link in links.items()) or "NULL",
-        linked=" OR ".join(link.format("t") for link in links.values()) or "false",
-        linked_ids="".join(
-            f" UNION SELECT c.id FROM {target.__tablename__} c WHERE {link.format('c')}" for link in links.values()
-        ),
+        or_linked="".join(f" OR id IN (SELECT l.id {rows})" for rows in named),
+        and_linked="".join(f" UNION SELECT l.id, l.geom {rows}" for rows in named),
     )
 
 

@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, Engine, func, select
 
+from gis_service.database.known import known
 from gis_service.moments import moment
 from layers import Layer
 
@@ -81,9 +82,8 @@ def _state(connection: Connection) -> _State:
 
     Two snapshots that are written alike see the same, for whatever has been written by anybody since shows in them.
     """
-    settings = ("gis.user_name", "gis.as_of", "search_path")
-    asked = ", ".join(f"coalesce(current_setting('{name}', true), '')" for name in settings)
-    return tuple(connection.exec_driver_sql(f"SELECT {asked}, pg_current_snapshot()::text").one())
+    now = known(connection)
+    return now.acting, now.as_of, now.search_path, now.snapshot
 
 
 def _read(connection: Connection, layer: type[Layer]) -> Extent:

@@ -31,7 +31,7 @@ from sqlalchemy import (
 from gis_service.crs import CRS84, Crs
 from gis_service.derived import derived
 from gis_service.errors import UnknownValue
-from gis_service.features import as_geojson
+from gis_service.features import features
 from gis_service.filters import filterable
 from layers import Layer
 
@@ -139,15 +139,12 @@ def page(
     clause: ColumnElement[bool],
     turn: Turn,
     *,
-    properties: Iterable[str] | None = None,
+    properties: tuple[str, ...] | None = None,
     crs: Crs = CRS84,
 ) -> Page:
     """Return the features on a page; raises as `Turn.rows` does."""
-    rows, following = turn.rows(
-        connection,
-        layer,
-        as_geojson(layer, properties=properties, crs=crs, pointed=turn.limit <= _GUESSED_FROM).where(clause),
-    )
+    written = features(layer, properties, crs, pointed=turn.limit <= _GUESSED_FROM)
+    rows, following = turn.rows(connection, layer, written.where(clause))
     return Page(tuple(row.id for row in rows), following, ",\n".join(row.feature for row in rows).encode())
 
 

@@ -38,6 +38,7 @@ from gis_service.api import (
     users,
 )
 from gis_service.api.deps import known_parameters, well_formed
+from gis_service.api.direct import Direct
 from gis_service.api.head import Head
 from gis_service.api.headers import Headers
 from gis_service.api.openapi import Documented
@@ -57,6 +58,16 @@ area, what lies along a river, risk with its trace, maps, exports. Coordinates a
 (EPSG:4490), which differs from WGS 84 by less than a metre. Errors are problem documents (RFC 9457) in Chinese or, with
 `lang=en`, in English.
 """
+
+HOT = (
+    ogc.items.get_item,
+    ogc.items.list_items,
+    features.get_feature,
+    features.list_features,
+    statistics.get_statistics,
+    along.get_along,
+)
+"""What is asked for most often, and should cost least."""
 
 
 def create_app(database: Database, settings: Settings) -> FastAPI:
@@ -94,6 +105,7 @@ def create_app(database: Database, settings: Settings) -> FastAPI:
     for resource in (maps, health, docs, sign_on, ogc):
         app.include_router(resource.router)
     app.include_router(editing.leftover)
+    app.router.routes.insert(0, Direct(app, HOT))
     web = files("gis_service") / "web"
     app.mount("/assets/vendor", StaticFiles(directory=str(web / "vendor"), check_dir=False), name="vendor")
     app.mount("/assets", StaticFiles(directory=str(web / "static")), name="assets")

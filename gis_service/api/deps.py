@@ -69,7 +69,7 @@ def reading(
     request: Request, database: Annotated[Database, Depends(database)], as_of: AsOfGiven
 ) -> Iterator[Connection]:
     """Yield a read-only connection that sees one state for the whole request: of now, or of the day asked for."""
-    with database.reading(as_of) as connection:
+    with database.answering(as_of) as connection:
         request.state.connection = connection
         try:
             yield connection
@@ -132,7 +132,7 @@ def reader(request: Request) -> tuple[User | None, District | None]:
     database: Database = request.app.state.database
     if held:  # one connection is all that a request takes: two would wait for each other where there are few
         return who_acts(held), database.district(held)
-    with suppress(GisError, DBAPIError), database.acting(caller(request) or ANONYMOUS).reading() as connection:
+    with suppress(GisError, DBAPIError), database.acting(caller(request) or ANONYMOUS).answering() as connection:
         return who_acts(connection), database.district(connection)
     return None, None
 

@@ -6,10 +6,10 @@ import base64
 from typing import Annotated
 
 from fastapi import Depends, Request
-from starlette.concurrency import run_in_threadpool
 
 from gis_service.access import known_by
 from gis_service.api.cookies import SAFE, SESSION, require_same_site, require_token
+from gis_service.api.direct import in_thread
 from gis_service.database import Database
 from gis_service.duties import ANONYMOUS
 from gis_service.errors import NotSignedIn
@@ -82,7 +82,7 @@ async def identity(request: Request, token: Annotated[str, Depends(page_token)])
         Where a browser's session writes, and it is not a page of this session that asks.
     """
     shown = "authorization" in request.headers or SESSION in request.cookies
-    name = await run_in_threadpool(caller, request) if shown else None
+    name = await in_thread(caller, request) if shown else None
     if name is not None:
         if request.method not in SAFE and (secret := session_of(request)):
             require_same_site(request)

@@ -7,16 +7,18 @@ from contextlib import contextmanager, suppress
 from copy import copy
 from datetime import date, datetime, timedelta
 from threading import BoundedSemaphore
+from typing import Any
 
 from psycopg2 import ProgrammingError
 from psycopg2.extensions import QuotedString
-from sqlalchemy import Connection, create_engine, event, text
+from sqlalchemy import Connection, Row, create_engine, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from gis_service.database import district as _district
 from gis_service.database.district import District
+from gis_service.database.known import KNOWN, keep, known
 from gis_service.database.objects import past_of
 from gis_service.database.refusals import refusals
 from gis_service.database.service_role import service_login
@@ -92,13 +94,39 @@ class Database:
     @contextmanager
     def reading(self, as_of: date | None = None) -> Iterator[Connection]:
         """Yield a read-only connection that sees one state throughout: of now, or as it stood at the end of a day."""
-        first = f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; {_noted(user=self.user)}"
-        if as_of:
-            end = as_of + timedelta(days=1) if as_of < date.max else as_of
-            first += f"; SET LOCAL gis.as_of = '{end.isoformat()}'"
-            first += f'; SET LOCAL search_path = "{past_of(self.schema)}", "{self.schema}", public'
+        first = f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; {self._reader(as_of)}"
         with self._begun(first) as connection:
             yield connection
+
+    @contextmanager
+    def answering(self, as_of: date | None = None) -> Iterator[Connection]:
+        """Yield a connection as `reading` does, in fewer ways to the database; without cursors that live on the server.
+
+        It begins and ends in words of our own, which go along with the first question; psycopg2 would send them alone.
+        """
+        first = f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {self._reader(as_of)};{KNOWN}"
+        with self._opened(first, isolation_level="AUTOCOMMIT") as connection:
+            try:
+                yield connection
+            except BaseException:
+                with suppress(DBAPIError):
+                    connection.exec_driver_sql("ROLLBACK")
+                raise
+            connection.exec_driver_sql("COMMIT")
+
+    def _reader(self, as_of: date | None) -> str:
+        """Return what is said at the beginning of a transaction that reads."""
+        said = _noted(user=self.user)
+        if as_of:
+            end = as_of + timedelta(days=1) if as_of < date.max else as_of
+            said += f"; SET LOCAL gis.as_of = '{end.isoformat()}'"
+            said += f'; SET LOCAL search_path = "{past_of(self.schema)}", "{self.schema}", public'
+        return said
+
+    def ask(self, question: str) -> Row[Any]:
+        """Return the row that answers a question of which it does not matter who asks, nor what else is asked."""
+        with self._opened(question, isolation_level="AUTOCOMMIT") as connection:
+            return known(connection)
 
     @contextmanager
     def streaming(self, as_of: date | None = None) -> Iterator[Connection]:
@@ -132,23 +160,25 @@ class Database:
             with transaction:
                 yield connection
 
-    def _opened(self, first: str) -> Connection:
-        """Return a connection that has taken these statements.
+    def _opened(self, first: str, **options: str) -> Connection:
+        """Return a connection that has taken these statements, and keeps the row that the last of them gave.
 
         They show whether the server has ended it while it lay idle, which would cost a question otherwise: then they
         are said again to a fresh one.
         """
         try:
             for again in (True, False):
-                connection = self.engine.connect()
+                connection = self.engine.connect().execution_options(**options)
                 try:
-                    connection.exec_driver_sql(first)
+                    found = connection.exec_driver_sql(first)
                 except DBAPIError as error:
                     connection.close()
                     if not (again and error.connection_invalidated):
                         raise
                 else:
                     break
+            if found.returns_rows:
+                keep(connection, found.one())
         except OperationalError as error:
             raise DatabaseError(
                 "无法连接数据库，请检查数据库是否已启动（gis db status）以及 GIS_DATABASE_URL。",

@@ -8,6 +8,7 @@ from datetime import date
 from sqlalchemy import Boolean, Connection, Date, Integer, Text, func, select, update
 from sqlalchemy.orm import Mapped, mapped_column
 
+from gis_service.database.known import known
 from gis_service.errors import UsageError
 from gis_service.settings import Settings
 from layers import Base, Label, Role, with_role
@@ -68,7 +69,7 @@ class District:
 
 def read(connection: Connection, settings: Settings) -> District:
     """Read the district; name and metric CRS given by the settings win over the stored, the latter over the areas'."""
-    row = connection.execute(select(DistrictRow.__table__)).one()
+    row = known(connection)
     name = Label(settings.district_name or row.name_zh, settings.district_name or row.name_en)
     srid = settings.metric_srid or row.metric_srid or _srid_of_areas(connection)
     return District(row.key, name, row.clock, srid, row.illustrative)

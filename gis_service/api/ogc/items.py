@@ -16,7 +16,6 @@ from geoalchemy2 import Geometry
 from shapely import Geometry as Shape
 from shapely import to_wkb
 from sqlalchemy import ColumnElement, Connection, and_, func, or_
-from starlette.concurrency import run_in_threadpool
 
 from gis_service.api.deps import (
     AsOfDep,
@@ -29,6 +28,7 @@ from gis_service.api.deps import (
     SettingsDep,
     parameters_of,
 )
+from gis_service.api.direct import in_thread
 from gis_service.api.ogc import pages
 from gis_service.api.ogc.answers import (
     FEATURES,
@@ -112,7 +112,7 @@ async def selected(
     if datetime is not None:
         clauses.append(during(layer, datetime))
     if filter.strip():
-        clauses.append(await run_in_threadpool(where, layer, filter, today, written=filter_lang, crs=shapes_crs))
+        clauses.append(await in_thread(where, layer, filter, today, written=filter_lang, crs=shapes_crs))
     given = {name: value for name, value in request.query_params.items() if name not in _OF_THE_PAGE}
     return Asked(tuple(clauses), (str(today), *chain(*sorted(given.items()))))
 

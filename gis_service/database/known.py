@@ -1,0 +1,36 @@
+"""What is asked with the first words of a transaction that reads: who acts, of which district, and which state is seen.
+
+Nearly every request needs it, and as a question of its own it would cost one more way to the database.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+KNOWN = """
+SELECT d.key, d.name_zh, d.name_en, d.clock, d.metric_srid, d.illustrative,
+    u.name AS user_name, u.title, u.role, u.areas, u.layers, u.columns,
+    row_security_active('users') AS held,
+    coalesce(current_setting('gis.user_name', true), '') AS acting,
+    coalesce(current_setting('gis.as_of', true), '') AS as_of,
+    current_setting('search_path') AS search_path,
+    pg_current_snapshot()::text AS snapshot
+FROM district d LEFT JOIN gis_user() u ON true"""
+"""The statement; where there is no such user, or she is no longer active, her columns are null."""
+_OPTION = "gis_known"
+
+
+def keep(connection: Connection, row: Row[Any]) -> None:
+    """Keep what was found with the connection, for as long as it is lent."""
+    connection.execution_options(**{_OPTION: row})
+
+
+def known(connection: Connection) -> Row[Any]:
+    """Return what was asked when the transaction began, or asks now.
+
+    In a transaction that reads it holds throughout: it sees one state.
+    """
+    found: Row[Any] | None = connection.get_execution_options().get(_OPTION)
+    return connection.exec_driver_sql(KNOWN).one() if found is None else found
