@@ -32,6 +32,7 @@ from sqlalchemy import (
     select,
     true,
     type_coerce,
+    union_all,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import NullType
@@ -43,6 +44,8 @@ from gis_service.filters import where
 from layers import Label, Layer, Role, registry, with_role
 
 DECIMALS = CRS84.decimals
+_NEAR = 10
+"""Codes that are named where the one asked for is not there."""
 _LAYER, _FEATURE, _AREA = Label("图层", "layer"), Label("记录", "feature"), Label("区域", "area")
 
 
@@ -257,7 +260,12 @@ def one(
 
 def unknown_feature(connection: Connection, layer: type[Layer], code: str) -> UnknownName:
     """Return the error that says a feature is not there, with the codes that sort next to the one asked for."""
-    near = select(layer.code).order_by(layer.code < code, layer.code).limit(10)
+    # two walks along the index of codes: in one order they would all be sorted
+    sides = (
+        select(layer.code, literal(at).label("side")).where(side).order_by(layer.code).limit(_NEAR).subquery()
+        for at, side in enumerate((layer.code >= code, layer.code < code))
+    )
+    near = union_all(*map(select, sides)).order_by("side", "code").limit(_NEAR)
     what = Label(f"{_FEATURE.zh}（{layer.title.zh}）", f"{_FEATURE.en} of {layer.title.en.lower()}")
     return UnknownName(what, code, connection.scalars(near))
 

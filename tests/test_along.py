@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyproj import Geod, Transformer
 from shapely import LineString, Point, transform
-from sqlalchemy import Connection
+from sqlalchemy import Connection, event
 
 from gis_service.along import along, find_targets
 from gis_service.database import Database
@@ -242,3 +242,24 @@ def test_a_district_on_the_180th_meridian_is_measured_in_its_own_zone(empty_dist
     assert hit["properties"]["distance_m"] == pytest.approx(geod.inv(-179.995, -16.501, -179.995, -16.5)[2], rel=1e-3)
     assert hit["properties"]["chainage_m"] == pytest.approx(geod.inv(179.99, -16.5, -179.995, -16.5)[2], rel=1e-3)
     assert hit["properties"]["side"] == "right"
+
+
+def test_the_index_finds_what_lies_near_under_the_row_policies_too(sample_district: Database) -> None:
+    said: list[tuple[str, Any]] = []
+
+    def hear(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        said.append((statement, parameters))
+
+    served = sample_district.for_service().acting("anonymous")
+    event.listen(served.engine, "before_cursor_execute", hear)
+    try:
+        with served.reading() as connection:
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")  # the sample is small
+            along(connection, find_line(connection, RIVERS, "HD-007", SRID), find_targets([], RIVERS), 200)
+            statement, parameters = said[-1]
+            plan = [row[0] for row in connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)]
+    finally:
+        served.engine.dispose()
+    targets = find_targets([], RIVERS)
+    assert sum("Index Cond: (geom && piece" in line for line in plan) == len(targets)
+    assert not [line for line in plan if "Seq Scan" in line or ("Cache Key" in line and "shape" in line)]

@@ -8,6 +8,7 @@ every value bound and every name taken from the layer's own fields. Geometries i
 from __future__ import annotations
 
 from datetime import date
+from functools import lru_cache
 
 from sqlalchemy import ColumnElement, true
 
@@ -23,10 +24,11 @@ _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 """How clients write yes and no; GDAL as numbers."""
 
 
+@lru_cache(maxsize=128)
 def where(
     layer: type[Layer], text: str, today: date, *, written: Written = "cql2-text", crs: Crs = CRS84
 ) -> ColumnElement[bool]:
-    """Compile a filter to a WHERE clause on the layer; empty text selects everything.
+    """Compile a filter to a WHERE clause on the layer, each once; empty text selects everything.
 
     Raises
     ------
