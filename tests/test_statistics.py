@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
+import shapely
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection
@@ -156,8 +157,14 @@ def test_a_filter_that_names_no_field_is_refused(sample_district: Database) -> N
 coordinates = st.tuples(st.floats(118.95, 119.25), st.floats(25.95, 26.15))
 
 
+def _goes_once(points: list[tuple[float, float]]) -> bool:
+    """Say whether a line covers its ground once: what it goes over again is measured once."""
+    line = shapely.LineString(points)
+    return bool(shapely.unary_union(line).length > (1 - 1e-9) * line.length)
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.lists(coordinates, min_size=2, max_size=6, unique=True), min_size=1, max_size=4))
+@given(st.lists(st.lists(coordinates, min_size=2, max_size=6, unique=True).filter(_goes_once), min_size=1, max_size=4))
 def test_whatever_the_lines_their_lengths_add_up_to_the_geodesic_total(
     empty_district: Database, lines: list[list[tuple[float, float]]]
 ) -> None:
