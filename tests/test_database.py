@@ -171,3 +171,13 @@ def test_wherever_a_district_lies_its_metric_crs_is_made_for_the_place(longitude
     assert crs.axis_info[0].unit_conversion_factor == 1
     central = next(p.value for p in crs.coordinate_operation.params if "Longitude of natural origin" in p.name)
     assert abs(longitude - central) <= 3.01
+
+
+def test_connections_are_there_before_somebody_asks(sample_district: Database) -> None:
+    service = sample_district.for_service()
+    service.fill(2)
+    assert "Connections in pool: 2" in service.engine.pool.status()
+    with service.reading() as one, service.reading() as other:
+        assert one.exec_driver_sql("SELECT 1").scalar_one() == other.exec_driver_sql("SELECT 1").scalar_one() == 1
+        assert "Connections in pool: 0" in service.engine.pool.status()
+    service.engine.dispose()
