@@ -136,7 +136,7 @@ WITH route AS MATERIALIZED (
 # only then are its other columns read.
 _HITS = """
 SELECT at.part, at.chainage, '{layer}' AS layer, t.id,
-    '{{"type": "Feature", "id": ' || to_json(t.code) || substr(ST_AsGeoJSON(record, 'geom', {decimals}), 19) AS feature
+    '{{"type": "Feature", "id": ' || to_json(t.code) || right(ST_AsGeoJSON(record, 'geom', {decimals}), -18) AS feature
 FROM (
     SELECT foot.*, fraction * metres * :scale AS chainage,
         ST_LineInterpolatePoint(shape, greatest(fraction - {step} / metres, 0)) AS above,

@@ -154,7 +154,7 @@ def as_geojson(
     writes whole numbers of a column that may hold others as `16.0`: old clients guess from the first they see.
 
     ST_AsGeoJSON of a record is the fastest JSON that PostgreSQL writes. It knows no id before PostGIS 3.5, so the id is
-    put in behind the type.
+    put in behind the type. right() looks at what it cuts off only; substr() would count all characters.
     """
     table = layer.__table__
     # no Geometry to SQLAlchemy, which would have it written as EWKB
@@ -167,7 +167,7 @@ def as_geojson(
         .correlate(*own)
         .lateral("record")
     )
-    written: ColumnElement[str] = literal_column(f"substr(ST_AsGeoJSON(record, 'geom', {crs.decimals}), 19)", Text)
+    written: ColumnElement[str] = literal_column(f"right(ST_AsGeoJSON(record, 'geom', {crs.decimals}), -18)", Text)
     if not layer.placed:
         # RFC 7946 writes no place as null, PostGIS before 3.5 as an object
         without = func.regexp_replace(written, r'"geometry": \{"type": null\}', '"geometry": null')

@@ -229,7 +229,7 @@ def crowd(database: Database, number: int) -> None:
 
 def queries(database: Database) -> int:
     with database.reading() as connection:
-        query = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'COPY (SELECT%%' AND state = 'active'"
+        query = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'COPY (%%' AND state = 'active'"
         return int(connection.exec_driver_sql(query).scalar_one())
 
 

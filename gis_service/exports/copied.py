@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Generator
 from contextlib import closing, suppress
+from queue import Queue
 from typing import Any
 
 import psycopg2
@@ -13,16 +13,41 @@ from sqlalchemy import Connection, Select
 
 from gis_service.exports.source import broken_off
 
-# The text format of COPY would double the backslashes of JSON; these two characters never stand in JSON as they are.
-JSON = r"FORMAT csv, DELIMITER E'\x02', QUOTE E'\x01'"
-CSV = "FORMAT csv"
 _BYTES = 1 << 18
+_WAITING = 2
+"""Pieces that wait at most until they are read: PostgreSQL waits as long."""
+_HEADER = 19
+_LENGTHS = 6  # 2 bytes for the number of columns, 4 for the length of the only one
 
 
-def copied(connection: Connection, query: Select[Any], options: str) -> Generator[bytes]:
-    """Stream what COPY writes for a query; a reader that stops early cancels it.
+def texts(connection: Connection, query: Select[Any], between: bytes) -> Generator[bytes]:
+    """Stream the one text that each row of a query has, none of them null, put together; a piece holds whole rows.
 
-    psycopg2 pushes COPY into a file while we want to pull: a thread pushes into a pipe, whose size bounds the memory.
+    COPY's binary format gives them as they are: its text format would double the backslashes of JSON, and looks at
+    every byte for what it has to quote.
+    """
+    skipped = _HEADER
+    with closing(_copied(connection, query, "FORMAT binary")) as parts:
+        for rows in parts:
+            rows[0] = rows[0][skipped:]
+            skipped = 0
+            if len(rows[-1]) < _LENGTHS:  # the end has no row
+                rows.pop()
+            if rows:
+                yield between.join([row[_LENGTHS:] for row in rows])
+
+
+def csv(connection: Connection, query: Select[Any]) -> Generator[bytes]:
+    """Stream a query as CSV; a piece holds whole rows."""
+    with closing(_copied(connection, query, "FORMAT csv")) as parts:
+        for rows in parts:
+            yield b"".join(rows)
+
+
+def _copied(connection: Connection, query: Select[Any], options: str) -> Generator[list[bytes]]:
+    """Yield what COPY writes for a query, some rows at a time; a reader that stops early cancels it.
+
+    psycopg2 pushes COPY into a file while we want to pull: a thread pushes into a queue, whose size bounds the memory.
 
     Raises
     ------
@@ -31,33 +56,56 @@ def copied(connection: Connection, query: Select[Any], options: str) -> Generato
     """
     driver: Any = connection.connection.driver_connection
     statement = f"COPY ({_literal_sql(connection, query)}) TO STDOUT WITH ({options})"
-    reading, writing = os.pipe()
-    failed: list[Exception] = []
+    queue: Queue[list[bytes] | None] = Queue(_WAITING)
+    failed: list[psycopg2.Error] = []
 
     def push() -> None:
+        rows = _Rows(queue)
         try:
-            with os.fdopen(writing, "wb", _BYTES) as sink, driver.cursor() as cursor:
-                cursor.copy_expert(statement, sink)
-        except (psycopg2.Error, OSError) as error:
+            with driver.cursor() as cursor:
+                cursor.copy_expert(statement, rows)
+            rows.pass_on()
+        except psycopg2.Error as error:
             failed.append(error)
+        finally:
+            queue.put(None)
 
     pusher = threading.Thread(target=push, name="export", daemon=True)
     pusher.start()
-    finished = False
+    part: list[bytes] | None = []
     try:
-        with os.fdopen(reading, "rb", 0) as source:
-            while chunk := source.read(_BYTES):
-                yield chunk
-        finished = True
+        while (part := queue.get()) is not None:
+            yield part
     finally:
+        finished = part is None
         if not finished:
             with suppress(psycopg2.Error):  # the database may be gone
                 driver.cancel()
+        while part is not None:
+            part = queue.get()
         pusher.join()
         if not finished or failed:
             connection.invalidate()  # it stands in the middle of a COPY
     if failed:
         raise broken_off(failed[0]) from failed[0]
+
+
+class _Rows:
+    """A file for psycopg2, which writes row by row as PostgreSQL sends them; some go on together."""
+
+    def __init__(self, queue: Queue[list[bytes] | None]) -> None:
+        self._queue, self._rows, self._size = queue, list[bytes](), 0
+
+    def write(self, row: bytes) -> None:
+        self._rows.append(row)
+        self._size += len(row)
+        if self._size >= _BYTES:
+            self.pass_on()
+
+    def pass_on(self) -> None:
+        if self._rows:
+            self._queue.put(self._rows)
+        self._rows, self._size = [], 0
 
 
 def _literal_sql(connection: Connection, query: Select[Any]) -> str:

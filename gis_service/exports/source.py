@@ -12,6 +12,7 @@ from typing import Any
 import psycopg2
 from sqlalchemy import ColumnElement, Connection, Row, Select, func, literal, select, true
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql.elements import True_
 
 from gis_service.database import Database, District
 from gis_service.errors import DatabaseError, FilterError, GisError, UsageError
@@ -75,6 +76,11 @@ class Export:
         """The name of a file of it: that of the layer, and where coordinates are if not where they are stored."""
         name = self.layer.__tablename__
         return name if self.place == place() else f"{name}_{self.place.name.replace(':', '').replace('-', '')}"
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is all of the layer as it is, in the order of ids."""
+        return self.as_of is None and not self.order and (self.where is None or isinstance(self.where, True_))
 
     @contextmanager
     def opened(self) -> Iterator[Source]:
