@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
@@ -39,22 +38,8 @@ class Line:
     parts: tuple[LineString, ...]
 
 
-@contextmanager
-def placed(code: str, srid: int) -> Iterator[None]:
-    """Say so where a line, or what is linked to it, lies too far away for the metric CRS.
-
-    Raises
-    ------
-    UsageError
-        Where PostGIS cannot bring a geometry there.
-    """
-    try:
-        yield
-    except InternalError as error:
-        raise _outside(code, srid) from error
-
-
-def _outside(code: str, srid: int) -> UsageError:
+def outside_metric(code: str, srid: int) -> UsageError:
+    """Return the error that says that a line, or what is linked to it, lies too far away for the metric CRS."""
     return UsageError(
         f"{code} 或与其关联的记录超出米制坐标系 EPSG:{srid} 的范围；请检查其位置，或设置 GIS_METRIC_SRID。",
         f"{code}, or a record linked to it, lies outside the metric CRS EPSG:{srid}; check where it lies, "
@@ -81,8 +66,10 @@ def find_line(connection: Connection, layer: type[Layer], code: str, srid: int) 
         func.ST_AsBinary(func.ST_Transform(table.c.geom, srid)).label("shape"),
         func.ST_Length(func.geography(table.c.geom)).label("length"),
     ).where(table.c.code == code)
-    with placed(code, srid):
+    try:
         row = connection.execute(query).first()
+    except InternalError as error:  # PostGIS cannot bring it there
+        raise outside_metric(code, srid) from error
     if row is None:
         raise unknown_feature(connection, layer, code)
     shape = shapely.from_wkb(bytes(row.shape))
@@ -90,7 +77,7 @@ def find_line(connection: Connection, layer: type[Layer], code: str, srid: int) 
         raise UsageError(f"{code} 不是线，没有桩号。", f"{code} is no line and has no chainage.")
     scale = row.length / shape.length
     if abs(scale - 1) > _TOLERANCE:
-        raise _outside(code, srid)
+        raise outside_metric(code, srid)
     return Line(layer, code, row.name, row.length, srid, scale, _parts(shape))
 
 

@@ -10,9 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyproj import Geod, Transformer
 from shapely import LineString, Point, transform
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, text
 
-from gis_service.along import along, find_targets
+from gis_service.along import along, find_targets, pieces, statement
 from gis_service.database import Database
 from gis_service.errors import UnknownName, UnknownValue, UsageError
 from gis_service.lines import find_line
@@ -178,6 +178,62 @@ def test_hits_are_those_that_shapely_finds_on_the_projected_line(
         assert hit["distance_m"] == pytest.approx(distance[hit["code"]], abs=0.01)
 
 
+Course = list[tuple[float, float]]
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(bends, st.lists(offsets, min_size=1, max_size=40), st.lists(offsets, max_size=5), st.floats(0, 300))
+def test_stretch_by_stretch_each_hit_comes_once_in_the_order_of_the_whole_line(
+    empty_district: Database,
+    bends: list[float],
+    points: list[tuple[float, float]],
+    linked: list[tuple[float, float]],
+    within: float,
+) -> None:
+    course: Course = [(3000 * i / (len(bends) - 1), y) for i, y in enumerate(bends)]
+    beside: Course = [(0, 700), (1500, -700)]
+    with empty_district.engine.connect() as connection, connection.begin() as transaction:
+        _river(connection, course, beside)
+        for index, (x, y) in enumerate([*points, *linked]):
+            subject = {} if index < len(points) else {"subject_layer": "rivers", "subject_code": "R"}
+            _hazard(connection, str(index), x, y, **subject)
+        line = find_line(connection, RIVERS, "R", SRID)
+        document = orjson.loads(b"".join(pieces(connection, line, find_targets(("hazards",), RIVERS), within)))
+        transaction.rollback()
+    found = [feature["properties"] for feature in document["features"]]
+    places = {str(i): Point(X + x, Y + y) for i, (x, y) in enumerate([*points, *linked])}
+    metres = {code: min(part.distance(place) for part in line.parts) for code, place in places.items()}
+    hers = {str(i) for i in range(len(points), len(places))}
+    sure = hers | {code for code in places if metres[code] < within - 0.001}
+    possible = sure | {code for code in places if metres[code] < within + 0.001}
+    codes = [hit["code"] for hit in found]
+    assert len(codes) == len(set(codes)) == document["numberReturned"] == document["counts"]["hazards"]
+    assert sure <= set(codes) <= possible
+    order = [(hit["part"], hit["chainage_m"]) for hit in found]
+    assert order == sorted(order)
+    for hit in found:
+        code, foot = hit["code"], line.parts[hit["part"] - 1].interpolate(hit["chainage_m"] / line.scale)
+        assert hit["distance_m"] == pytest.approx(metres[code], abs=0.01)
+        assert foot.distance(places[code]) == pytest.approx(metres[code], abs=0.02)
+
+
+def test_the_first_hits_go_out_while_others_are_looked_for(empty_district: Database) -> None:
+    with empty_district.transaction() as connection:
+        _river(connection, [(0, 0), (3000, 0)])
+        connection.exec_driver_sql(
+            "INSERT INTO hazards (code, description, geom) SELECT 'YH-' || n, repeat('隐患', 200), "
+            f"ST_Transform(ST_SetSRID(ST_MakePoint({X} + n, {Y} + 10), {SRID}), 4490) FROM generate_series(1, 2999) n"
+        )
+        found = list(
+            pieces(connection, find_line(connection, RIVERS, "R", SRID), find_targets(("hazards",), RIVERS), 100)
+        )
+    whole = orjson.loads(b"".join(found))
+    assert len(found) > 5
+    assert max(map(len, found)) < 500_000
+    assert [feature["id"] for feature in whole["features"]] == [f"YH-{n}" for n in range(1, 3000)]
+    assert whole["numberReturned"] == 2999
+
+
 def test_every_hazard_of_a_sample_river_is_along_it(sample_district: Database) -> None:
     with sample_district.reading() as connection:
         code = connection.exec_driver_sql("SELECT code FROM rivers WHERE name = '流花溪'").scalar_one()
@@ -245,21 +301,14 @@ def test_a_district_on_the_180th_meridian_is_measured_in_its_own_zone(empty_dist
 
 
 def test_the_index_finds_what_lies_near_under_the_row_policies_too(sample_district: Database) -> None:
-    said: list[tuple[str, Any]] = []
-
-    def hear(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        said.append((statement, parameters))
-
     served = sample_district.for_service().acting("anonymous")
-    event.listen(served.engine, "before_cursor_execute", hear)
     try:
         with served.reading() as connection:
             connection.exec_driver_sql("SET LOCAL enable_seqscan = off")  # the sample is small
-            along(connection, find_line(connection, RIVERS, "HD-007", SRID), find_targets([], RIVERS), 200)
-            statement, parameters = said[-1]
-            plan = [row[0] for row in connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)]
+            asked = statement(find_line(connection, RIVERS, "HD-007", SRID), find_targets([], RIVERS), 200)
+            plan = [row[0] for row in connection.execute(text(f"EXPLAIN {asked}"), asked.compile().params)]
     finally:
         served.engine.dispose()
     targets = find_targets([], RIVERS)
-    assert sum("Index Cond: (geom && piece" in line for line in plan) == len(targets)
+    assert sum("Index Cond: (geom && stretch" in line for line in plan) == len(targets)
     assert not [line for line in plan if "Seq Scan" in line or ("Cache Key" in line and "shape" in line)]

@@ -272,7 +272,7 @@ def test_an_export_that_fails_at_once_is_a_problem_document(service: httpx.Clien
 
 
 def test_readers_that_stall_keep_nobody_from_the_service(own_sample: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gis_service.api.exports.STALLED_SECONDS", 6.0)
+    monkeypatch.setattr("gis_service.api.streams.STALLED_SECONDS", 6.0)
     with own_sample.transaction() as connection:
         connection.execute(text("UPDATE heritage_buildings SET extra = jsonb_build_object('k', repeat('好', 500000))"))
     with serving(own_sample) as root, ExitStack() as stack, httpx.Client(base_url=root, timeout=10) as client:

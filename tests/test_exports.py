@@ -23,11 +23,11 @@ import uvicorn
 from shapely import LineString, Point, box
 
 from gis_service.api.app import create_app
+from gis_service.copied import Brake
 from gis_service.database import Database
 from gis_service.database.upgrade import upgrade
 from gis_service.errors import DatabaseError, FilterError, TargetError
 from gis_service.exports import FORMATS, Export, export_file, find_format, place, stream
-from gis_service.exports.source import Brake
 from gis_service.filters import where
 from gis_service.ingest import import_file, load_frame
 from gis_service.settings import Settings

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from gis_service.along import MOST_METRES, along, find_targets
-from gis_service.api.deps import ConnectionDep, DistrictDep, LanguageDep, LayerDep
+from gis_service.along import MOST_METRES, find_targets, pieces
+from gis_service.api.deps import AsOfGiven, DatabaseDep, LanguageDep, LayerDep
 from gis_service.api.features import GEOJSON
+from gis_service.api.streams import Stream
+from gis_service.copied import Brake
+from gis_service.database import Database
 from gis_service.features import listed
 from gis_service.lines import find_line
+from layers import Layer
 
 router = APIRouter(tags=["along"])
 
@@ -19,8 +26,6 @@ _EXAMPLE = {
     "type": "FeatureCollection",
     "line": {"layer": "rivers", "code": "HD-001", "name": "流花溪", "length_m": 5120.4, "parts": 1},
     "within_m": 200.0,
-    "numberReturned": 1,
-    "counts": {"hazards": 1},
     "features": [
         {
             "type": "Feature",
@@ -38,6 +43,8 @@ _EXAMPLE = {
             },
         }
     ],
+    "numberReturned": 1,
+    "counts": {"hazards": 1},
 }
 
 
@@ -47,21 +54,37 @@ _EXAMPLE = {
     responses={200: {"content": {GEOJSON: {"example": _EXAMPLE}}}},
 )
 def get_along(
-    connection: ConnectionDep,
+    database: DatabaseDep,
     layer: LayerDep,
     code: str,
-    district: DistrictDep,
+    as_of: AsOfGiven,
     language: LanguageDep,  # noqa: ARG001 - accepted everywhere
     within: Annotated[float, Query(description=f"Metres from the line, 0 to {MOST_METRES}.", examples=[200])] = 200,
     layers: Annotated[
         str, Query(description="Layers to look for, comma-separated; all by default.", examples=["hazards,bridges"])
     ] = "",
-) -> Response:
+) -> Stream:
     """Return the features within so many metres of a line, ordered by chainage.
 
     Each has `distance_m`, `chainage_m` from the upstream end, `side` looking downstream (left, right, or on), `part` of
     a branching line (1 is the main stem) and `why` it matched. Records that name the line count at any distance.
+    Hits are sent as they are found, one stretch of the line after another; so how many there are stands behind them.
     """
-    line = find_line(connection, layer, code, district.metres())
-    hits = along(connection, line, find_targets(listed(layers), layer), within)
-    return Response(hits.document(), media_type=GEOJSON)
+    targets, brake = find_targets(listed(layers), layer), Brake()
+    return Stream(_pieces(database, as_of, layer, code, targets, within, brake), brake, GEOJSON)
+
+
+def _pieces(
+    database: Database,
+    as_of: date | None,
+    layer: type[Layer],
+    code: str,
+    targets: Sequence[type[Layer]],
+    within: float,
+    brake: Brake,
+) -> Generator[bytes]:
+    """Yield the document on one connection that sees one state, held as long as somebody reads."""
+    with database.streaming(as_of) as connection, brake.on(connection):
+        line = find_line(connection, layer, code, database.district(connection).metres())
+        with closing(pieces(connection, line, targets, within)) as found:
+            yield from found

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from anyio import CancelScope, create_task_group, fail_after, sleep
-from anyio.to_thread import run_sync
 from fastapi import APIRouter, Depends, Path, Query, Request
-from fastapi.responses import Response, StreamingResponse
-from starlette.types import Message, Receive, Scope, Send
+from fastapi.responses import Response
 
 from gis_service.api.deps import (
     AreaQuery,
@@ -23,81 +19,26 @@ from gis_service.api.deps import (
     LanguageDep,
     LayerDep,
 )
-from gis_service.errors import GisError, UnknownValue
+from gis_service.api.streams import Stream
+from gis_service.errors import UnknownValue
 from gis_service.exports import ENCODINGS, FORMATS, Export, Format, find_format, place, stream
 from gis_service.features import selection
 
 router = APIRouter(tags=["exports"])
 
-
-log = logging.getLogger(__name__)
-
-STALLED_SECONDS = 60.0
-"""A reader that takes nothing for so long is given up: it holds a connection of the database."""
-
-_AGAIN_SECONDS = 0.1
 _NOTES = "\n".join(f"- `{f.suffix}` {f.title.en}: {f.note.en} ({f.title.zh}：{f.note.zh})" for f in FORMATS.values())
 _RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {"description": "The file.", "content": {found.media_type: {} for found in FORMATS.values()}}
 }
 
 
-class Stream(StreamingResponse):
-    """An export that fails before it starts where it fails at once, and is stopped when its reader is gone or stalls.
-
-    Starlette leaves the latter to the garbage collector, and the query would hold its connection until then.
-    """
+class File(Stream):
+    """An export as a file to be kept; a binary one begins when all of it is written."""
 
     def __init__(self, export: Export, format: Format, headers: Mapping[str, str]) -> None:
         name = f'attachment; filename="{export.stem}.{format.suffix}"'
         headers = {"Content-Disposition": name, **headers}
-        super().__init__(self._following(), media_type=format.media_type, headers=headers)
-        self._pieces: Generator[bytes] = stream(export, format)
-        self._first, self._brake = b"", export.brake
-
-    def _following(self) -> Iterator[bytes]:
-        yield self._first
-        yield from self._pieces
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the pieces as long as somebody reads them."""
-
-        async def send_on(message: Message) -> None:
-            with fail_after(STALLED_SECONDS):
-                await send(message)
-
-        try:
-            await self._begin(receive)
-            await super().__call__(scope, receive, send_on)
-        except TimeoutError:
-            log.warning("an export was given up: its reader took nothing for %g s", STALLED_SECONDS)
-        except GisError:
-            if not self._brake.pulled:
-                raise
-        finally:
-            with CancelScope(shield=True):
-                await run_sync(self._pieces.close)
-
-    async def _begin(self, receive: Receive) -> None:
-        """Wait for the first piece, of a binary file until all of it is written, unless the reader goes before that."""
-
-        async def watch() -> None:
-            while (await receive())["type"] != "http.disconnect":
-                pass
-            while True:  # between two statements there is nothing to cancel
-                await run_sync(self._brake.pull)
-                await sleep(_AGAIN_SECONDS)
-
-        failed: GisError | None = None
-        async with create_task_group() as group:
-            group.start_soon(watch)
-            try:
-                self._first = await run_sync(next, self._pieces)
-            except GisError as error:  # not in the group's own words
-                failed = error
-            group.cancel_scope.cancel()
-        if failed:
-            raise failed
+        super().__init__(stream(export, format), export.brake, format.media_type, headers)
 
 
 def known_format(
@@ -137,7 +78,7 @@ def export_layer(
             examples=["GBK"],
         ),
     ] = "UTF-8",
-) -> Stream:
+) -> File:
     """Return the whole layer, or what a filter or an area chooses of it, as a file; text starts at once.
 
     `lang` is the language of headings and words: in Chinese columns have Chinese names, otherwise those of the
@@ -160,4 +101,4 @@ def export_layer(
     described = f"{request.url.path.removesuffix(format.suffix)}json"
     query = f"?{request.url.query}" if request.url.query else ""
     beside = {"Link": f'<{quote(described)}{query}>; rel="describedby"; type="application/json"'}
-    return Stream(export, format, beside if format.plain else {})
+    return File(export, format, beside if format.plain else {})

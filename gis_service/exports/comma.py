@@ -12,10 +12,10 @@ from typing import Any
 import shapely
 from sqlalchemy import ColumnElement, Text, literal_column
 
-from gis_service.exports import copied
+from gis_service import copied
 from gis_service.exports.columns import binary, headings, texts
 from gis_service.exports.format import Format
-from gis_service.exports.source import Source
+from gis_service.exports.source import Source, broken_off
 from layers import Label
 
 _BOM = b"\xef\xbb\xbf"
@@ -42,7 +42,7 @@ def _pieces(source: Source) -> Generator[bytes]:
     columns = list(texts(source.layer, source.columns, source.language))
     if source.place.shift is None:
         query = source.query(*columns, *_place(source))
-        chunks = _counted(source, copied.csv(source.connection, query))
+        chunks = _counted(source, copied.csv(source.connection, query, broken_off))
     else:
         chunks = _shifted(source, columns)
     head = _BOM + _written([[*headings(source.columns, source.language), *place_headings(source)]])

@@ -10,11 +10,11 @@ import orjson
 import shapely
 from sqlalchemy import Select, func, select
 
+from gis_service.copied import rows
 from gis_service.exports.about import about, fields
 from gis_service.exports.columns import binary, headings
-from gis_service.exports.copied import texts
 from gis_service.exports.format import Format
-from gis_service.exports.source import Source
+from gis_service.exports.source import Source, broken_off
 from gis_service.features import as_geojson
 from layers import Label, Layer
 
@@ -29,14 +29,15 @@ def features(source: Source, between: bytes) -> Generator[bytes]:
         only = text.with_only_columns(text.selected_columns.feature, maintain_column_froms=True)
         whole = source.export.is_whole and source.layer.geometry == ("Point",)
         query = _in_runs(source.layer, only, between) if whole else source.chosen(only)
-        with closing(texts(source.connection, query, between)) as pieces:
-            for piece in pieces:
+        with closing(rows(source.connection, query, broken_off)) as parts:
+            for part in parts:
+                piece = between.join(part)
                 source.gone(piece.count(b"\n") + 1)
                 yield piece
         return
-    for part in source.rows(source.chosen(text).add_columns(binary(source.layer, source.place))):
-        shapes = shapely.to_geojson(source.place.shifted([row[-1] for row in part]))
-        yield between.join(_with(row.feature.encode(), shape) for row, shape in zip(part, shapes, strict=True))
+    for some in source.rows(source.chosen(text).add_columns(binary(source.layer, source.place))):
+        shapes = shapely.to_geojson(source.place.shifted([row[-1] for row in some]))
+        yield between.join(_with(row.feature.encode(), shape) for row, shape in zip(some, shapes, strict=True))
 
 
 def _in_runs(layer: type[Layer], text: Select[Any], between: bytes) -> Select[Any]:

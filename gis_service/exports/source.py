@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
-from threading import Lock
 from typing import Any
 
 import psycopg2
@@ -14,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, func, literal, se
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.elements import True_
 
+from gis_service.copied import Brake
 from gis_service.database import Database, District
 from gis_service.errors import DatabaseError, FilterError, GisError, UsageError
 from gis_service.exports.columns import binary, columns, values
@@ -21,32 +21,6 @@ from gis_service.exports.places import EXAMPLES, Place, place
 from layers import Language, Layer, Role, with_role
 
 ROWS = 20_000
-
-
-class Brake:
-    """Stops an export from another thread: its query is cancelled, and no further rows come."""
-
-    def __init__(self) -> None:
-        self._lock, self._driver, self.pulled = Lock(), None, False
-
-    def pull(self) -> None:
-        """Stop it, now or as soon as it begins."""
-        with self._lock:
-            self.pulled = True
-            if self._driver is not None:
-                with suppress(psycopg2.Error):  # the database may be gone
-                    self._driver.cancel()
-
-    @contextmanager
-    def on(self, connection: Connection) -> Iterator[None]:
-        """Act on this connection, and on it only as long as it is ours."""
-        with self._lock:
-            self._driver = connection.connection.driver_connection
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._driver = None
 
 
 @dataclass(frozen=True)

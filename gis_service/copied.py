@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Generator
-from contextlib import closing, suppress
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager, suppress
 from queue import Queue
+from threading import Lock, Thread
 from typing import Any
 
 import psycopg2
-from sqlalchemy import Connection, Select
+from sqlalchemy import ClauseElement, Connection
 
-from gis_service.exports.source import broken_off
+from gis_service.errors import GisError
 
+Told = Callable[[BaseException], GisError]
+"""Says in words what an error of the database means."""
 _BYTES = 1 << 18
 _WAITING = 2
 """Pieces that wait at most until they are read: PostgreSQL waits as long."""
@@ -20,39 +22,39 @@ _HEADER = 19
 _LENGTHS = 6  # 2 bytes for the number of columns, 4 for the length of the only one
 
 
-def texts(connection: Connection, query: Select[Any], between: bytes) -> Generator[bytes]:
-    """Stream the one text that each row of a query has, none of them null, put together; a piece holds whole rows.
+def rows(connection: Connection, query: ClauseElement, told: Told) -> Generator[list[bytes]]:
+    """Stream the one text that each row of a query has, none of them null, some rows at a time.
 
     COPY's binary format gives them as they are: its text format would double the backslashes of JSON, and looks at
     every byte for what it has to quote.
-    """
-    skipped = _HEADER
-    with closing(_copied(connection, query, "FORMAT binary")) as parts:
-        for rows in parts:
-            rows[0] = rows[0][skipped:]
-            skipped = 0
-            if len(rows[-1]) < _LENGTHS:  # the end has no row
-                rows.pop()
-            if rows:
-                yield between.join([row[_LENGTHS:] for row in rows])
-
-
-def csv(connection: Connection, query: Select[Any]) -> Generator[bytes]:
-    """Stream a query as CSV; a piece holds whole rows."""
-    with closing(_copied(connection, query, "FORMAT csv")) as parts:
-        for rows in parts:
-            yield b"".join(rows)
-
-
-def _copied(connection: Connection, query: Select[Any], options: str) -> Generator[list[bytes]]:
-    """Yield what COPY writes for a query, some rows at a time; a reader that stops early cancels it.
-
-    psycopg2 pushes COPY into a file while we want to pull: a thread pushes into a queue, whose size bounds the memory.
 
     Raises
     ------
-    FilterError, UsageError, DatabaseError
-        Where it breaks off.
+    GisError
+        What `told` makes of an error of the database.
+    """
+    skipped = _HEADER
+    with closing(_copied(connection, query, "FORMAT binary", told)) as parts:
+        for part in parts:
+            part[0] = part[0][skipped:]
+            skipped = 0
+            if len(part[-1]) < _LENGTHS:  # the end has no row
+                part.pop()
+            if part:
+                yield [row[_LENGTHS:] for row in part]
+
+
+def csv(connection: Connection, query: ClauseElement, told: Told) -> Generator[bytes]:
+    """Stream a query as CSV, whole rows at a time; raises as `rows` does."""
+    with closing(_copied(connection, query, "FORMAT csv", told)) as parts:
+        for part in parts:
+            yield b"".join(part)
+
+
+def _copied(connection: Connection, query: ClauseElement, options: str, told: Told) -> Generator[list[bytes]]:
+    """Yield what COPY writes for a query, some rows at a time; a reader that stops early cancels it.
+
+    psycopg2 pushes COPY into a file while we want to pull: a thread pushes into a queue, whose size bounds the memory.
     """
     driver: Any = connection.connection.driver_connection
     statement = f"COPY ({_literal_sql(connection, query)}) TO STDOUT WITH ({options})"
@@ -70,7 +72,7 @@ def _copied(connection: Connection, query: Select[Any], options: str) -> Generat
         finally:
             queue.put(None)
 
-    pusher = threading.Thread(target=push, name="export", daemon=True)
+    pusher = Thread(target=push, name="export", daemon=True)
     pusher.start()
     part: list[bytes] | None = []
     try:
@@ -84,10 +86,36 @@ def _copied(connection: Connection, query: Select[Any], options: str) -> Generat
         while part is not None:
             part = queue.get()
         pusher.join()
-        if not finished or failed:
+        if not finished:
             connection.invalidate()  # it stands in the middle of a COPY
     if failed:
-        raise broken_off(failed[0]) from failed[0]
+        raise told(failed[0]) from failed[0]
+
+
+class Brake:
+    """Stops a stream from another thread: its query is cancelled, and no further rows come."""
+
+    def __init__(self) -> None:
+        self._lock, self._driver, self.pulled = Lock(), None, False
+
+    def pull(self) -> None:
+        """Stop it, now or as soon as it begins."""
+        with self._lock:
+            self.pulled = True
+            if self._driver is not None:
+                with suppress(psycopg2.Error):  # the database may be gone
+                    self._driver.cancel()
+
+    @contextmanager
+    def on(self, connection: Connection) -> Iterator[None]:
+        """Act on this connection, and on it only as long as it is ours."""
+        with self._lock:
+            self._driver = connection.connection.driver_connection
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._driver = None
 
 
 class _Rows:
@@ -108,7 +136,7 @@ class _Rows:
         self._rows, self._size = [], 0
 
 
-def _literal_sql(connection: Connection, query: Select[Any]) -> str:
+def _literal_sql(connection: Connection, query: ClauseElement) -> str:
     """Return a query as SQL with its values quoted by the driver: COPY takes no parameters."""
     compiled = query.compile(connection, compile_kwargs={"render_postcompile": True})
     with closing(connection.connection.cursor()) as cursor:

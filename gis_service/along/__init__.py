@@ -1,0 +1,124 @@
+"""What lies along a line: features within so many metres, in the order of chainage (桩号).
+
+Distances are metres in the district's metric CRS; chainage is located on the projected line and given in geodesic
+metres from its upstream end; left and right are those of one who looks downstream.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+
+import orjson
+import psycopg2
+from sqlalchemy import Connection
+
+from gis_service.along.statement import MOST_METRES, NUMBER, statement
+from gis_service.copied import rows
+from gis_service.errors import DatabaseError, GisError
+from gis_service.features import find_layer
+from gis_service.lines import Line, outside_metric
+from layers import Layer, Role, registry
+
+__all__ = ["MOST_METRES", "Hits", "along", "find_targets", "pieces", "statement"]
+
+
+@dataclass(frozen=True)
+class Hits:
+    """What lies along a line: how many per layer, and the features as a run of GeoJSON texts in chainage order."""
+
+    line: Line
+    within: float
+    counts: dict[str, int]
+    features: bytes
+
+    def document(self) -> bytes:
+        """Return the GeoJSON FeatureCollection, with the line itself and the counts as further members."""
+        return _head(self.line, self.within) + self.features + _end(self.counts)
+
+
+def along(connection: Connection, line: Line, targets: Sequence[type[Layer]], within: float) -> Hits:
+    """Find what lies within so many metres of a line, or is linked to it, in chainage order.
+
+    Each feature has `distance_m`, `chainage_m`, `chainage` (K1+234), `side` (left, right, on), `part` (1 is the main
+    stem) and `why` it matched: `within` the distance; `reference`, its own field names the line; `subject`, the line is
+    the hazard's subject; `subject_reference`, its subject's field names the line. What is linked counts at any
+    distance.
+
+    Raises
+    ------
+    UnknownValue
+        Where `within` is no distance between 0 and 20 km.
+    UsageError
+        Where a linked record lies outside the metric CRS.
+    """
+    counts = dict.fromkeys((target.__tablename__ for target in targets), 0)
+    return Hits(line, within, counts, b",".join(_features(connection, line, targets, within, counts)))
+
+
+def pieces(connection: Connection, line: Line, targets: Sequence[type[Layer]], within: float) -> Generator[bytes]:
+    """Stream the document of what lies along a line: features come stretch by stretch, in memory that does not grow.
+
+    What fails at once, fails before the first piece; raises as `along` does.
+    """
+    counts = dict.fromkeys((target.__tablename__ for target in targets), 0)
+    with closing(_features(connection, line, targets, within, counts)) as found:
+        yield _head(line, within) + next(found, b"")
+        for features in found:
+            yield b"," + features
+    yield _end(counts)
+
+
+def _head(line: Line, within: float) -> bytes:
+    head = {
+        "type": "FeatureCollection",
+        "line": {
+            "layer": line.layer.__tablename__,
+            "code": line.code,
+            "name": line.name,
+            "length_m": round(line.length_m, 2),
+            "parts": len(line.parts),
+        },
+        "within_m": within,
+    }
+    return orjson.dumps(head)[:-1] + b',"features":['
+
+
+def _end(counts: dict[str, int]) -> bytes:
+    return b"]," + orjson.dumps({"numberReturned": sum(counts.values()), "counts": counts})[1:]
+
+
+def _features(
+    connection: Connection, line: Line, targets: Sequence[type[Layer]], within: float, counts: dict[str, int]
+) -> Generator[bytes]:
+    """Stream the features, and count them as they go out."""
+    names, asked = [target.__tablename__ for target in targets], statement(line, targets, within)
+    if not names:
+        return
+
+    def told(error: BaseException) -> GisError:
+        if isinstance(error, psycopg2.errors.InternalError_):  # as PostGIS says of PROJ
+            return outside_metric(line.code, line.srid)
+        return DatabaseError("查询中断，请重试；详见日志。", "The query broke off. Try again; see the log.")
+
+    with closing(rows(connection, asked, told)) as parts:
+        for part in parts:
+            for number, found in Counter(row[:NUMBER] for row in part).items():
+                counts[names[int(number)]] += found
+            yield b",".join([row[NUMBER:] for row in part])
+
+
+def find_targets(names: Sequence[str], line_layer: type[Layer]) -> list[type[Layer]]:
+    """Return the layers to look for: those named, or all that are placed but the line's own and the areas.
+
+    Raises
+    ------
+    UnknownName
+        With the layers that there are.
+    """
+    if names:
+        return [find_layer(name) for name in dict.fromkeys(names)]
+    others = (layer for layer in registry().values() if layer.placed and layer.role is not Role.AREAS)
+    return [layer for layer in others if layer is not line_layer]

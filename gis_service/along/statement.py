@@ -1,0 +1,224 @@
+"""The one statement that finds what lies along a line, stretch by stretch downstream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import ceil, inf
+
+from shapely import LineString, Polygon, box
+from shapely.ops import substring
+from sqlalchemy import TextClause, text
+
+from gis_service.errors import UnknownValue
+from gis_service.features import DECIMALS
+from gis_service.lines import Line
+from layers import STORED_SRID, Layer, Subjected, own_columns, registry
+
+MOST_METRES = 20_000
+_PIECE, _MOST_PIECES, _FIRST = 100, 100, 0.25
+"""Metres of a stretch, at least; stretches of one part, at most; and the share of one that the first is."""
+_ON = 0.05
+"""A feature this near (metres) lies on the line, on neither side."""
+NUMBER = 2
+"""Digits of a layer's number in front of a feature's text."""
+
+
+def statement(line: Line, targets: Sequence[type[Layer]], within: float) -> TextClause:
+    """Return the SELECT of what lies along a line, in chainage order: the number of its layer, and the GeoJSON text.
+
+    Raises
+    ------
+    UnknownValue
+        Where `within` is no distance between 0 and 20 km.
+    """
+    if not 0 <= within <= MOST_METRES:
+        raise UnknownValue("within", f"{within:g}", [f"0–{MOST_METRES} m"])
+    stretches = [stretch for part in range(len(line.parts)) for stretch in _stretches(line, part, within)]
+    linked = ((target.__tablename__, _linked(line, target)) for target in targets)
+    routes = _ROUTES + "".join(_LINKED.format(layer=name, rows=named) for name, named in linked if named)
+    union = " UNION ALL ".join(_hits(line, target, number) for number, target in enumerate(targets))
+    return text(f"{routes} {_STRETCHED.format(hits=union)}").bindparams(
+        routes=[part.wkb_hex for part in line.parts],
+        parts=[stretch.part for stretch in stretches],
+        courses=[stretch.course.wkb_hex for stretch in stretches],
+        nears=[stretch.near.wkb_hex for stretch in stretches],
+        since=[stretch.since for stretch in stretches],
+        until=[stretch.until for stretch in stretches],
+        srid=line.srid,
+        scale=line.scale,
+        within=within,
+        line_layer=line.layer.__tablename__,
+        line_code=line.code,
+    )
+
+
+@dataclass(frozen=True)
+class _Stretch:
+    """A piece of a part between two fractions of its length, and a box that holds everything near it."""
+
+    part: int
+    since: float
+    until: float
+    course: LineString
+    near: Polygon
+
+
+def _stretches(line: Line, part: int, within: float) -> Iterator[_Stretch]:
+    """Yield the stretches of a part downstream; what lies nearest to one lies in its box.
+
+    The longer they are, the less often one record lies near two; but the first is short, so that its hits go out soon.
+    """
+    shape = line.parts[part]
+    number = min(max(ceil(shape.length / (2 * within + _PIECE)), 1), _MOST_PIECES)
+    ends = [0, _FIRST / number, *(at / number for at in range(1, number + 1))]
+    for since, until in pairwise(ends):
+        course = substring(shape, since, until, normalized=True)
+        west, south, east, north = course.bounds
+        far = within * 1.01 + 1  # a side of a box is not straight in degrees
+        near = box(west - far, south - far, east + far, north + far)
+        yield _Stretch(part + 1, since, until if until < ends[-1] else inf, course, near)
+
+
+# The parts of the line, and its stretches, each with a box in the stored CRS that holds everything within the distance:
+# the index finds the candidates there, and only these are transformed and measured.
+_ROUTES = f"""
+WITH route AS MATERIALIZED (
+    SELECT part, shape, ST_Length(shape) AS metres
+    FROM (
+        SELECT ordinality AS part, ST_SetSRID(CAST(wkb AS geometry), :srid) AS shape
+        FROM unnest(CAST(:routes AS text[])) WITH ORDINALITY AS given (wkb, ordinality)
+    ) given
+), stretch AS MATERIALIZED (
+    SELECT part, since, until, course, CASE
+        WHEN ST_XMax(near) - ST_XMin(near) > 180  -- it lies on both sides of the 180th meridian
+            THEN ST_MakeEnvelope(-180, ST_YMin(near), 180, ST_YMax(near), {STORED_SRID})
+        ELSE ST_Envelope(near)
+    END AS box
+    FROM unnest(
+        CAST(:parts AS integer[]), CAST(:courses AS text[]), CAST(:nears AS text[]),
+        CAST(:since AS float8[]), CAST(:until AS float8[])
+    ) AS given (part, wkb, around, since, until)
+    CROSS JOIN LATERAL (
+        SELECT ST_SetSRID(CAST(wkb AS geometry), :srid) AS course,
+            ST_Transform(ST_SetSRID(CAST(around AS geometry), :srid), {STORED_SRID}) AS near
+        OFFSET 0
+    ) shapes
+)
+"""
+_LINKED = """, linked_{layer} AS MATERIALIZED (
+    SELECT id, ST_Transform(geom, :srid) AS target FROM ({rows}) linked
+)
+"""
+
+# A stretch after another, so that the first hits go out while others are looked for. Each has what lies nearest to it,
+# by its chainage; so nothing comes twice, though boxes overlap.
+_STRETCHED = """
+SELECT hit.feature FROM stretch CROSS JOIN LATERAL ({hits} ORDER BY 1, 2, 3) hit
+"""
+
+# Each step in a query of its own, by which no step is worked out twice: only what is a hit is located on the line, and
+# only then are its other columns read.
+_HITS = """
+SELECT at.chainage, '{layer}' AS layer, t.id,
+    '{number}{{"type": "Feature", "id": ' || to_json(t.code) || right(ST_AsGeoJSON(record, 'geom', {decimals}), -18)
+    AS feature
+FROM (
+    SELECT foot.*, fraction * metres * :scale AS chainage,
+        ST_LineInterpolatePoint(shape, greatest(fraction - {step} / metres, 0)) AS above,
+        ST_LineInterpolatePoint(shape, least(fraction + {step} / metres, 1)) AS below
+    FROM (
+        SELECT near.*, ST_LineLocatePoint(shape, {nearest}) AS fraction, {point} AS point
+        FROM (
+            SELECT candidate.*, nearest.*
+            FROM (
+                SELECT id, target, false AS linked
+                FROM (
+                    SELECT c.id, ST_Transform(c.geom, :srid) AS target
+                    FROM {layer} c WHERE c.geom && stretch.box {but_linked} OFFSET 0
+                ) boxed
+                WHERE ST_DWithin(stretch.course, target, :within + {step})
+                {and_linked}
+            ) candidate
+            CROSS JOIN LATERAL (
+                SELECT route.*, ST_Distance(route.shape, target) AS distance FROM route ORDER BY distance, part LIMIT 1
+            ) nearest
+            OFFSET 0
+        ) near
+        WHERE near.part = stretch.part AND (linked OR distance <= :within)
+        OFFSET 0
+    ) foot
+    WHERE fraction >= stretch.since AND fraction < stretch.until
+    OFFSET 0
+) at
+JOIN {layer} t ON t.id = at.id
+CROSS JOIN LATERAL (
+    SELECT '{layer}' AS layer, {fields}, t.{term} AS term,
+        round(at.distance::numeric, 2) AS distance_m,
+        round(at.chainage::numeric, 2) AS chainage_m,
+        'K' || div(round(at.chainage)::integer, 1000) || '+'
+            || lpad(mod(round(at.chainage)::integer, 1000)::text, 3, '0') AS chainage,
+        CASE
+            WHEN at.distance <= {on} THEN 'on'
+            WHEN (ST_X(at.below) - ST_X(at.above)) * (ST_Y(at.point) - ST_Y(at.above))
+                > (ST_Y(at.below) - ST_Y(at.above)) * (ST_X(at.point) - ST_X(at.above)) THEN 'left'
+            ELSE 'right'
+        END AS side,
+        at.part,
+        array_remove(ARRAY[CASE WHEN at.distance <= :within THEN 'within' END, {why}], NULL) AS why,
+        ST_SetSRID(t.geom, 4326) AS geom
+) record
+WHERE NOT ('{layer}' = :line_layer AND t.code = :line_code)
+"""
+
+
+def _hits(line: Line, target: type[Layer], number: int) -> str:
+    """Return the SELECT of one target layer in a stretch: chainage, layer, id and the feature's text."""
+    name, links, linked = target.__tablename__, _links(line.layer, target), f"linked_{target.__tablename__}"
+    is_point = target.geometry == ("Point",)
+    return _HITS.format(
+        layer=name,
+        number=f"{number:0{NUMBER}}",
+        fields=", ".join(f"t.{name}" for name in target.fields()),
+        term=target.symbol.field,
+        decimals=DECIMALS,
+        step=_ON,
+        on=_ON,
+        nearest="target" if is_point else "ST_ClosestPoint(shape, target)",
+        point="target" if is_point else "ST_ClosestPoint(target, shape)",
+        why=", ".join(f"CASE WHEN {link.format('t')} THEN '{why}' END" for why, link in links.items()) or "NULL",
+        but_linked=f"AND c.id NOT IN (SELECT id FROM {linked})" if links else "",
+        and_linked=f"UNION ALL SELECT id, target, true FROM {linked}" if links else "",
+    )
+
+
+def _linked(line: Line, target: type[Layer]) -> str:
+    """Return the SELECT of the records that name the line; nothing where none can."""
+    return " UNION ".join(
+        f"SELECT l.id, l.geom FROM {target.__tablename__} l WHERE l.geom IS NOT NULL AND ({link.format('l')})"
+        for link in _links(line.layer, target).values()
+    )
+
+
+def _links(line_layer: type[Layer], target: type[Layer]) -> dict[str, str]:
+    """Return how a target's record may name the line, as conditions on its row `{}`, by why it matches."""
+    references = _references(target, line_layer)
+    links = {"reference": " OR ".join(f"{{0}}.{name} = :line_code" for name in references)} if references else {}
+    if issubclass(target, Subjected):
+        links["subject"] = "({0}.subject_layer = :line_layer AND {0}.subject_code = :line_code)"
+        naming = [
+            f"({{0}}.subject_layer = '{name}' AND {{0}}.subject_code IN "
+            f"(SELECT s.code FROM {name} s WHERE s.{field} = :line_code))"
+            for name, layer in registry().items()
+            for field in _references(layer, line_layer)
+        ]
+        if naming:
+            links["subject_reference"] = "(" + " OR ".join(naming) + ")"
+    return links
+
+
+def _references(layer: type[Layer], to: type[Layer]) -> list[str]:
+    """Return the layer's own fields that hold codes of another layer."""
+    fields = layer.fields()
+    return [c.name for c in own_columns(layer) if fields[c.name].references == to.__tablename__]
