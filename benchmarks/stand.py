@@ -71,7 +71,7 @@ class Stand:
 
     def columns(self) -> tuple[str, ...]:
         """Return the columns that the service gives out as properties; everybody is to give out the same."""
-        inner = "'id', 'geom', 'shares', 'change', 'reason', 'updated_by'"
+        inner = "'id', 'geom', 'shares', 'change', 'reason', 'valid_from', 'updated_by'"
         found = self.rows(
             "SELECT column_name FROM information_schema.columns WHERE table_schema = current_schema()"
             f" AND table_name = '{LAYER}' AND column_name NOT IN ({inner}) ORDER BY ordinal_position"

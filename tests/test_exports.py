@@ -217,6 +217,23 @@ def test_a_failed_export_leaves_what_was_there(full: Database, tmp_path: Path, s
     assert [path.name for path in tmp_path.iterdir()] == [target.name]
 
 
+def test_a_layer_of_points_goes_out_whole_in_the_order_of_ids_whatever_gaps_they_have(empty_district: Database) -> None:
+    with empty_district.transaction() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO hazards (id, code, geom) OVERRIDING SYSTEM VALUE SELECT n * n * n, 'YH-' || n, "
+            "ST_SetSRID(ST_MakePoint(119.25 + n / 1e6, 26.05), 4490) FROM generate_series(400, 1, -1) n "
+            "WHERE mod(n, 97) > 9"
+        )
+    for suffix in ("geojson", "geojsonl"):
+        whole, chosen = (
+            b"".join(streamed(empty_district, HAZARDS, suffix, where=where)) for where in (None, HAZARDS.id > 0)
+        )
+        assert whole == chosen
+    features = collection(empty_district, HAZARDS)
+    assert [feature["id"] for feature in features["features"]] == [f"YH-{n}" for n in range(401) if n % 97 > 9]
+    assert features["numberReturned"] == len(features["features"])
+
+
 def crowd(database: Database, number: int) -> None:
     """Put in hazards enough that an export takes a while."""
     with database.transaction() as connection:

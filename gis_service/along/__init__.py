@@ -105,7 +105,7 @@ def _features(
 
     with closing(rows(connection, asked, told)) as parts:
         for part in parts:
-            for number, found in Counter(row[:NUMBER] for row in part).items():
+            for number, found in Counter(bytes(row[:NUMBER]) for row in part).items():
                 counts[names[int(number)]] += found
             yield b",".join([row[NUMBER:] for row in part])
 
