@@ -152,28 +152,33 @@ def test_the_owner_says_for_which_table_rows_are_placed(own_sample: Database, sa
 
 
 @pytest.mark.parametrize("read_meanwhile", [False, True])
-def test_the_index_of_a_layer_stands_after_a_load(
-    own_sample: Database, monkeypatch: pytest.MonkeyPatch, *, read_meanwhile: bool
+@pytest.mark.parametrize("layer", [BRIDGES, ledger()])
+def test_the_indexes_stand_after_a_load(
+    empty_district: Database, monkeypatch: pytest.MonkeyPatch, layer: type[Layer], *, read_meanwhile: bool
 ) -> None:
-    """Where nobody is at the layer it is built anew; who reads is not waited for, and never sees a layer without."""
+    """Where nobody is at a table they are built anew; who reads is not waited for, and never sees a table without."""
     monkeypatch.setattr(bulk, "_MANY", 100)
+    grown = bulk.grown_by(layer)
+    assert len(grown) == (1 if layer is BRIDGES else 2)
     shapes = list(shapely.points([[119.2 + n / 1000, 26.05] for n in range(150)]))
-    index = "SELECT oid, pg_get_indexdef(oid) FROM pg_class WHERE relname = 'idx_bridges_geom' AND relnamespace = "
-    index += "current_schema()::regnamespace"
-    with own_sample.transaction() as connection:
-        connection.exec_driver_sql("DELETE FROM bridges")
-    with own_sample.engine.connect() as reader, own_sample.engine.connect() as connection:
-        before = reader.exec_driver_sql(index).one()
+    rows = gpd.GeoDataFrame({"code": [f"N-{n}" for n in range(150)]}, geometry=shapes, crs=4490)
+    query = "SELECT pg_get_indexdef(indexrelid), indexrelid, coalesce(pg_get_constraintdef(c.oid), '') FROM pg_index i "
+    query += "LEFT JOIN pg_constraint c ON conindid = indexrelid AND contype IN ('p', 'u') "
+    query += f"WHERE indrelid = ANY ('{{{','.join(grown)}}}'::regclass[]) ORDER BY 1"
+    with empty_district.engine.connect() as reader, empty_district.engine.connect() as connection:
+        before = reader.exec_driver_sql(query).all()
         if read_meanwhile:
-            reader.exec_driver_sql("SELECT count(*) FROM bridges")
+            for table in grown:
+                reader.exec_driver_sql(f"SELECT count(*) FROM {table}")
         else:
             reader.rollback()
-        with bulk.index_afterwards(connection, BRIDGES, len(shapes)):
-            load_frame(connection, BRIDGES, frame(shapes))
-        after = connection.exec_driver_sql(index).one()
-        assert len(held(connection)) == len(shapes)
-    assert after[1] == before[1]
-    assert (after[0] == before[0]) is read_meanwhile
+        with bulk.index_afterwards(connection, grown, len(shapes)):
+            load_frame(connection, layer, rows)
+        after = connection.exec_driver_sql(query).all()
+        assert len(held(connection)) == (len(shapes) if layer is BRIDGES else 0)
+    assert [(row[0], row[2]) for row in after] == [(row[0], row[2]) for row in before]
+    kept = [row[2] for row in after if row in before]
+    assert len(kept) == len(before) if read_meanwhile else kept == ["UNIQUE (code)"]
 
 
 def test_the_next_number_is_found_by_an_index(own_sample: Database) -> None:

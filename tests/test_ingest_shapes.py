@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from shapely import Geometry, wkt
 
-from gis_service.ingest.shapes import fit
+from gis_service.ingest.shapes import ewkb, fit
+from layers import STORED_SRID
 
 POLYGON = ("MultiPolygon",)
 
@@ -102,3 +103,18 @@ def test_whatever_the_polygon_it_is_valid_of_the_same_area_or_refused(polygons: 
             assert shape.geom_type == "MultiPolygon"
             assert shape.is_valid
             assert shape.area == pytest.approx(given_[i].area, rel=1e-5)
+
+
+_DEGREES = st.floats(-180, 180)
+_POINTS = st.builds(shapely.Point, _DEGREES, _DEGREES)
+_ANY = st.one_of(_POINTS, st.none(), st.just(shapely.Point()), st.just(shapely.LineString([(1, 2), (3, 4)])))
+
+
+@given(st.one_of(st.lists(_POINTS), st.lists(_ANY)))
+def test_copy_takes_geometries_as_they_are_with_their_crs(shapes: list[Geometry | None]) -> None:
+    written = ewkb(np.array(shapes, dtype=object)).to_pylist()
+    for shape, text in zip(shapes, written, strict=True):
+        assert (text is None) == (shape is None)
+        if shape is not None:
+            assert shapely.get_srid(shapely.from_wkb(text)) == STORED_SRID
+            assert shapely.equals_identical(shapely.set_srid(shapely.from_wkb(text), 0), shape)

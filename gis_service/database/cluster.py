@@ -199,6 +199,7 @@ class Cluster:
         if not (home.data / "PG_VERSION").exists():
             self._initialise(account, find_programs(account))
         programs = find_programs(account, int((home.data / "PG_VERSION").read_text()))
+        lz4 = programs.take(account, "wal_compression", "lz4")
         log = home.base / "log"
         sockets = home.sockets(account)
         # They name processes of a server that is gone; PostgreSQL gives up where a number is somebody else's by now.
@@ -206,7 +207,7 @@ class Cluster:
         for _ in range(3):
             port = home.port()
             home.remember(sockets=str(sockets), port=port, keep=False)
-            account.do('cat > "$1"', home.data / "gis.conf", stdin=self._configuration(sockets, port))
+            account.do('cat > "$1"', home.data / "gis.conf", stdin=self._configuration(sockets, port, lz4=lz4))
             # pg_ctl gives the server a session of its own: Ctrl-C reaches the service and not the server.
             arguments = ("-w", "-s", "-t", str(START_SECONDS), "-D", home.data, "-l", log / "start.log")
             result = account.run(programs / "pg_ctl", "start", *arguments, pass_fds=(lock,))
@@ -254,7 +255,7 @@ class Cluster:
             raise ClusterError(f"无法创建数据库：{reason}", f"The database cannot be made: {reason}")
         account.do('rm "$1"; echo "include \'gis.conf\'" >> "$2"/postgresql.conf; mv "$2" "$3"', key, fresh, data)
 
-    def _configuration(self, sockets: Path, port: int) -> str:
+    def _configuration(self, sockets: Path, port: int, *, lz4: bool) -> str:
         """Return gis.conf, written anew at every start; ALTER SYSTEM overrides it."""
         quoted = str(sockets).replace('"', '""').replace("'", "''")
         settings = {
@@ -271,7 +272,7 @@ class Cluster:
             "log_checkpoints": "off",
             "log_line_prefix": "'%m [%p] %q%u@%d '",
             "cluster_name": "'gis'",
-        } | tuned(Machine.here(self._home.data), durable=self._durable)
+        } | tuned(Machine.here(self._home.data), durable=self._durable, lz4=lz4)
         return "".join(f"{name} = {value}\n" for name, value in settings.items())
 
 

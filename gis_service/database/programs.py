@@ -127,6 +127,11 @@ class Programs:
     def __truediv__(self, program: str) -> Path:
         return self.directory / program
 
+    def take(self, account: Account, setting: str, value: str) -> bool:
+        """Tell whether the server takes a value of a setting: some depend on how it was built."""
+        nothing = ("-c", "config_file=/dev/null", "-D", "/")
+        return account.run(self / "postgres", "-C", setting, "-c", f"{setting}={value}", *nothing).returncode == 0
+
 
 def find_programs(account: Account, major: int | None = None, places: Sequence[str] = _PLACES) -> Programs:
     """Return the newest PostgreSQL with PostGIS on this machine, or that of one major version.

@@ -13,8 +13,9 @@ from sqlalchemy.exc import DataError, IntegrityError, InternalError
 from gis_service.database import Database
 from gis_service.errors import GeometryTypeError, SourceError
 from gis_service.ingest.columns import match, parse_fields
+from gis_service.ingest.frames import load_frame
 from gis_service.ingest.judge import Judge, Refusal
-from gis_service.ingest.load import Staging, load_frame
+from gis_service.ingest.load import Staging
 from gis_service.ingest.place import Place, crs_of
 from gis_service.ingest.read import open_source
 from gis_service.ingest.shapes import named

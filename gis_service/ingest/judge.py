@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from gis_service.ingest.columns import Columns
 from gis_service.ingest.place import Place
-from gis_service.ingest.shapes import Geometries, accepted, fit
+from gis_service.ingest.shapes import Geometries, accepted, ewkb, fit
 from gis_service.ingest.values import HOLDS_NUL, convert, holds_nul
-from layers import STORED_SRID, Label, Layer, Subjected
+from layers import Label, Layer, Subjected
 
 Why = tuple[str, Label]
 
@@ -82,9 +82,8 @@ class Judge:
             refuse("extra", found)
         if "code" in columns:
             refuse("code", self._repeated(columns["code"], refused))
-        hex_wkb = shapely.to_wkb(shapely.set_srid(shapes, STORED_SRID), hex=True, include_srid=True)
         rows = pa.array(np.arange(first, first + len(batch)))
-        table = pa.table({"_row": rows, "geom": pa.array(hex_wkb, type=pa.string()), **columns})
+        table = pa.table({"_row": rows, "geom": ewkb(shapes), **columns})
         kept = np.ones(len(batch), dtype=bool)
         kept[list(refused)] = False
         kinds = shapely.get_type_id(raw)

@@ -4,22 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-import orjson
-import pyarrow as pa
-import shapely
-from geopandas import GeoDataFrame
 from sqlalchemy import Connection, text
 
 from gis_service.database.locks import take_turns
-from gis_service.features import DECIMALS
 from gis_service.ingest.columns import Columns
-from gis_service.ingest.insert import STAGED, add, index_afterwards, insert, stage
+from gis_service.ingest.insert import STAGED, add, grown_by, index_afterwards, insert, stage
 from gis_service.ingest.judge import Judged, Refusal
-from gis_service.ingest.shapes import Geometries, multi
-from layers import STORED_SRID, UNKNOWN, Label, Layer, Subjected
-
-_CHUNK = 100_000
+from layers import Label, Layer, Subjected
 
 
 @dataclass(frozen=True)
@@ -47,11 +38,14 @@ class Staging:
         self._table, self._prefix = layer.__tablename__, layer.prefix
         self._carried = [name for name in columns.fields if name != "code"]
         self._extra = columns.extra
+        self._codeless = 0
         self._areas = stage(connection, layer, (*layer.writable(), "extra", "geom"))
 
     def add(self, judged: Judged) -> None:
         """Append rows that were judged."""
         add(self._connection, self._areas, judged.table, judged.shapes)
+        rows = judged.table
+        self._codeless += rows["code"].null_count if "code" in rows.column_names else len(rows)
 
     def refuse_homeless(self) -> list[Refusal]:
         """Take out the rows of what has to lie somewhere that have neither a place nor a subject that is there."""
@@ -77,18 +71,13 @@ class Staging:
         no other row is. What then still has no code gets the next. A row without a place leaves the stored one.
         """
         take_turns(self._connection, self._layer)
-        self._run(f"ANALYZE {STAGED} (code, name)")
-        self._run(f"UPDATE {STAGED} s SET _target = t.id FROM {self._table} t WHERE s.code = t.code")
-        if self._layer.placed:
-            self._match_by_place()
-        if issubclass(self._layer, Subjected):
-            self._match_by_all()
-        self._run(f"UPDATE {STAGED} s SET geom = t.geom FROM {self._table} t WHERE t.id = _target AND s.geom IS NULL")
-        self._number()
-        self._run(
-            f"UPDATE {STAGED} s SET _changed = true FROM {self._table} t "
-            f"WHERE t.id = s._target AND ({self._differences()})"
-        )
+        stored = self._connection.exec_driver_sql(f"SELECT EXISTS (SELECT FROM {self._table})").scalar_one()
+        if stored:
+            self._match()
+        if self._codeless:
+            self._number()
+        if stored:
+            self._compare()
         found = self._connection.execute(
             text(
                 "SELECT count(*) FILTER (WHERE _target IS NULL), count(*) FILTER (WHERE _changed), "
@@ -99,6 +88,16 @@ class Staging:
         if not dry_run:
             self._write(counts)
         return counts
+
+    def _match(self) -> None:
+        """Find the stored record of each row, and take its place for a row that has none."""
+        self._run(f"ANALYZE {STAGED} (code, name)")
+        self._run(f"UPDATE {STAGED} s SET _target = t.id FROM {self._table} t WHERE s.code = t.code")
+        if self._layer.placed:
+            self._match_by_place()
+        if issubclass(self._layer, Subjected):
+            self._match_by_all()
+        self._run(f"UPDATE {STAGED} s SET geom = t.geom FROM {self._table} t WHERE t.id = _target AND s.geom IS NULL")
 
     def _match_by_place(self) -> None:
         same = "t.geom = s.geom" + (" AND t.name IS NOT DISTINCT FROM s.name" if "name" in self._carried else "")
@@ -156,6 +155,13 @@ class Staging:
             prefix=self._prefix,
         )
 
+    def _compare(self) -> None:
+        """Mark the rows that say something else than what is stored."""
+        self._run(
+            f"UPDATE {STAGED} s SET _changed = true FROM {self._table} t "
+            f"WHERE t.id = s._target AND ({self._differences()})"
+        )
+
     def _differences(self) -> str:
         compared = [f't."{name}" IS DISTINCT FROM s."{name}"' for name in (*self._carried, "geom")]
         if self._extra:
@@ -170,71 +176,20 @@ class Staging:
 
     def _write(self, counts: Counts) -> None:
         names = ("code", *self._carried, "geom", *["extra"] * bool(self._extra))
-        with index_afterwards(self._connection, self._layer, counts.inserted):
+        with index_afterwards(self._connection, grown_by(self._layer), counts.inserted):
             insert(self._connection, self._layer, names, "_target IS NULL")
         settings = [f'"{name}" = s."{name}"' for name in (*self._carried, "geom")]
         if self._extra:
             settings.append(f"extra = {self._new_extra()}")
-        self._run(
-            f"UPDATE {self._table} t SET {', '.join(settings)} FROM {STAGED} s WHERE t.id = s._target AND s._changed"
-        )
+        if not counts.updated:
+            return
+        with index_afterwards(self._connection, (f"{self._table}_history",), counts.updated):
+            self._run(
+                f"UPDATE {self._table} t SET {', '.join(settings)} FROM {STAGED} s "
+                "WHERE t.id = s._target AND s._changed"
+            )
 
     def _run(self, statement: str, **values: object) -> None:
         if ":carried" in statement:
             values["carried"] = list(self._extra)
         self._connection.execute(text(statement), values)
-
-
-def load_frame(connection: Connection, layer: type[Layer], frame: GeoDataFrame) -> None:
-    """Append trusted rows to the layer, in the caller's transaction.
-
-    `frame` is in EPSG:4490, longitude first; its columns are writable fields of the layer (`code` among them) and
-    perhaps `extra` (dicts). Nothing is judged: the CHECKs of the table stand guard. Memory is a chunk at a time.
-    """
-    for start in range(0, len(frame), _CHUNK):
-        insert(connection, layer, _stage(connection, layer, frame.iloc[start : start + _CHUNK]))
-
-
-def change_frame(connection: Connection, layer: type[Layer], frame: GeoDataFrame) -> None:
-    """Put trusted rows, as of `load_frame`, in the place of the stored ones of the same code; append the others."""
-    table, names = layer.__tablename__, _stage(connection, layer, frame)
-    settings = ", ".join(f'"{name}" = s."{name}"' for name in names if name != "code")
-    connection.exec_driver_sql(f"UPDATE {STAGED} s SET _target = t.id FROM {table} t WHERE t.code = s.code")
-    connection.exec_driver_sql(f"UPDATE {table} t SET {settings} FROM {STAGED} s WHERE t.id = s._target")
-    insert(connection, layer, names, "_target IS NULL")
-
-
-def _stage(connection: Connection, layer: type[Layer], frame: GeoDataFrame) -> list[str]:
-    """Stage trusted rows, and return the names of their columns."""
-    shapes = _rounded(frame.geometry.to_numpy())
-    rows = _columns(layer, frame).append_column("geom", _hex(shapes))
-    areas = stage(connection, layer, rows.column_names)
-    add(connection, areas, rows.append_column("_row", pa.array(np.arange(len(rows)))), shapes)
-    return list(rows.column_names)
-
-
-def _columns(layer: type[Layer], frame: GeoDataFrame) -> pa.Table:
-    """Return the fields of trusted rows as COPY takes them."""
-    fields = layer.writable()
-    columns = {}
-    for name in (name for name in (*fields, "extra") if name in frame.columns):
-        values = frame[name]
-        if name == "extra":
-            values = [orjson.dumps(value).decode() for value in values]
-        elif fields[name].kind == "term":
-            values = values.fillna(UNKNOWN)
-        elif fields[name].kind == "money":
-            values = [None if value is None or value != value else str(value) for value in values]  # noqa: PLR0124 - NaN
-        columns[name] = pa.array(values, from_pandas=True)
-    return pa.table(columns)
-
-
-def _rounded(shapes: Geometries) -> Geometries:
-    """Return geometries as they are stored: multi-part where lines or polygons, 2D, with so many decimals."""
-    rounded = shapely.transform(multi(shapely.force_2d(shapes)), lambda c: np.round(c, DECIMALS))
-    return np.asarray(rounded)
-
-
-def _hex(shapes: Geometries) -> pa.Array:
-    """Return geometries as COPY takes them: hex EWKB in EPSG:4490."""
-    return pa.array(shapely.to_wkb(shapely.set_srid(shapes, STORED_SRID), hex=True, include_srid=True), pa.string())

@@ -83,7 +83,8 @@ class Place:
         source, owner = shapely.get_coordinates(flat, return_index=True)
         placed = self._to_degrees(source)
         outside = ~self._inside(placed) | ~self._comes_back(source, placed)
-        shapely.set_coordinates(flat, np.where(outside[:, None], 0.0, placed))
+        if (placed != source).any() or outside.any():
+            shapely.set_coordinates(flat, np.where(outside[:, None], 0.0, placed))
         refused: dict[int, tuple[str, Label]] = {}
         for position in np.flatnonzero(outside):
             refused.setdefault(int(owner[position]), self._why(source[position]))

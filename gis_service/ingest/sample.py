@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from datetime import date
 from itertools import groupby
 
+import pandas as pd
 from sqlalchemy import Connection, select
 
 import sample
 from gis_service.database import Database, District, note
 from gis_service.database.district import describe
 from gis_service.errors import UsageError
-from gis_service.ingest.insert import index_afterwards
-from gis_service.ingest.load import change_frame, load_frame
+from gis_service.ingest.frames import Frame, load_frame
+from gis_service.ingest.insert import grown_by, index_afterwards
 from layers import registry
 
 Progress = Callable[[str, int], None]
@@ -57,7 +57,7 @@ def load_sample(
         for name, frames in groupby(sample.records(scale, only), key=lambda record: record[0]):
             layer = registry()[name]
             held = len(next(frames)[1])  # the first frame of a layer is what the year has ended with
-            with index_afterwards(connection, layer, held * (scale - 1)):
+            with index_afterwards(connection, grown_by(layer), held * (scale - 1)):
                 for _, frame in frames:  # noqa: B031 - the others
                     load_frame(connection, layer, frame)
                     if progress:
@@ -69,11 +69,14 @@ def load_sample(
 
 def _live_the_year(connection: Connection, progress: Progress | None) -> None:
     """Load what was at the start of the year, then every change on its day."""
-    opening: date | None = None
-    for change in sample.year():
-        opening = opening or change.on
+    changes = list(sample.year())
+    staged: dict[str, Frame] = {}
+    for change in changes:
         note(connection, reason=change.reason, valid_from=change.on)
-        change_frame(connection, registry()[change.layer], change.rows)
+        if change.layer not in staged:  # only now: the areas that rows are placed in come first
+            rows = pd.concat([other.rows for other in changes if other.layer == change.layer], ignore_index=True)
+            staged[change.layer] = Frame(connection, registry()[change.layer], rows)
+        staged[change.layer].put(len(change.rows))
         if progress:
             progress(change.layer, len(change.rows))
-    note(connection, reason="示例", valid_from=opening)
+    note(connection, reason="示例", valid_from=changes[0].on)

@@ -6,16 +6,18 @@ from collections.abc import Collection
 from contextlib import suppress
 
 import numpy as np
+import pyarrow as pa
 import shapely
 from numpy.typing import NDArray
 from shapely import GeometryType
 from shapely.errors import GEOSException
 
-from layers import Label
+from layers import STORED_SRID, Label
 
 Geometries = NDArray[np.object_]
 
 _HAIR = 1e-6  # how much of its area a repair may change
+_POINT = np.dtype([("order", "u1"), ("kind", "<u4"), ("srid", "<u4"), ("at", "<f8", 2)])  # EWKB of a point with SRID
 _TYPES = {
     "Point": (GeometryType.POINT, GeometryType.MULTIPOINT),
     "MultiLineString": (GeometryType.LINESTRING, GeometryType.MULTILINESTRING),
@@ -102,3 +104,17 @@ def multi(shapes: Geometries) -> Geometries:
         if where.any():
             shapes[where] = gather(shapes[where], indices=np.arange(where.sum()))
     return shapes
+
+
+def ewkb(shapes: Geometries) -> pa.Array:
+    """Return 2D geometries in EPSG:4490 as COPY takes them: hex EWKB, null where there is none."""
+    at = shapely.get_coordinates(shapes)
+    if (shapely.get_type_id(shapes) != GeometryType.POINT).any() or len(at) != len(shapes):
+        marked = shapely.set_srid(shapes, STORED_SRID)
+        return pa.array(shapely.to_wkb(marked, hex=True, include_srid=True), pa.string())
+    # points are all of one length, and so written at once: twenty times as fast
+    rows = np.empty(len(at), dtype=_POINT)
+    rows["order"], rows["kind"], rows["srid"], rows["at"] = 1, 0x20000001, STORED_SRID, at
+    width = 2 * _POINT.itemsize
+    ends = np.arange(0, width * (len(at) + 1), width, dtype=np.int32)
+    return pa.StringArray.from_buffers(len(at), pa.py_buffer(ends), pa.py_buffer(rows.tobytes().hex().encode()))

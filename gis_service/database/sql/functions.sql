@@ -144,7 +144,7 @@ LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
 $$;
 
 CREATE OR REPLACE FUNCTION gis_number(prefix text, code text) RETURNS bigint
-LANGUAGE sql IMMUTABLE AS $$
+LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE WHEN starts_with(code, prefix || '-') AND length(code) BETWEEN length(prefix) + 2 AND length(prefix) + 18
         AND translate(substr(code, length(prefix) + 2), '0123456789', '') = ''
         THEN substr(code, length(prefix) + 2)::bigint END

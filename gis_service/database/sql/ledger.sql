@@ -30,20 +30,22 @@ CREATE TRIGGER gis_0_looped BEFORE INSERT OR UPDATE ON {table}
 CREATE OR REPLACE FUNCTION gis_tell_events() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
-    were {table}[];
-    are {table}[];
+    step text := coalesce(current_setting('gis.transition', true), '');
+    told events[]; -- in the order of the table's columns
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        SELECT array_agg(ROW(n.*)::{table}) INTO are FROM new_rows n;
+        SELECT array_agg(ROW(NULL, n.code, step, NULL, n.status, n.deadline, n.valid_from, n.updated_at, n.updated_by,
+            n.reason, n.change)::events ORDER BY n.id) INTO told FROM new_rows n;
     ELSE
-        SELECT array_agg(ROW(o.*)::{table}), array_agg(ROW(n.*)::{table}) INTO were, are
+        SELECT array_agg(ROW(NULL, n.code, step, o.status, n.status, n.deadline, n.valid_from, n.updated_at, n.updated_by,
+            n.reason, n.change)::events ORDER BY n.id) INTO told
         FROM old_rows o JOIN new_rows n USING (id) WHERE ({o}) IS DISTINCT FROM ({n});
     END IF;
     INSERT INTO events
         (code, transition, from_status, to_status, deadline, held_from, recorded_at, recorded_by, note, change)
-    SELECT n.code, coalesce(current_setting('gis.transition', true), ''), o.status, n.status, n.deadline, n.valid_from,
-        n.updated_at, n.updated_by, n.reason, n.change
-    FROM unnest(are) n LEFT JOIN unnest(were) o USING (id) ORDER BY n.id;
+    SELECT t.code, t.transition, t.from_status, t.to_status, t.deadline, t.held_from, t.recorded_at, t.recorded_by, t.note,
+        t.change
+    FROM unnest(told) t;
     RETURN NULL;
 END $$;
 DROP TRIGGER IF EXISTS gis_6_created ON {table};
