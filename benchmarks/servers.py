@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
@@ -65,8 +65,14 @@ class _Command:
 
 def _gis(stand: Stand, port: int) -> _Command:
     settings = {"GIS_DATABASE_URL": stand.url, "GIS_DISTRICT": stand.schema, "GIS_HOME": str(HERE / "home")}
-    settings |= {"GIS_PORT": str(port), "GIS_WORKERS": str(PROCESSES)}
+    settings |= {"GIS_PORT": str(port), "GIS_WORKERS": str(PROCESSES), "GIS_TILE_CACHE_MB": "0"}
     return _Command([str(GIS), "serve"], settings, "/healthz")
+
+
+def _gis_keeping(stand: Stand, port: int) -> _Command:
+    """Return the service as it is, which keeps tiles; the other writes each anew, as TiPg does."""
+    command = _gis(stand, port)
+    return replace(command, environment=command.environment | {"GIS_TILE_CACHE_MB": "512"})
 
 
 def _floor(stand: Stand, port: int) -> _Command:
@@ -184,6 +190,7 @@ def _uvicorn(app: str, port: int) -> list[str]:
 _SERVERS: Mapping[str, Callable[[Stand, int], _Command]] = {
     "floor": _floor,
     "gis": _gis,
+    "gis, kept": _gis_keeping,
     "TiPg": _tipg,
     "pygeoapi": _pygeoapi,
 }

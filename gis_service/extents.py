@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import math
-import threading
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any, TypeVar
-from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy import Connection, func, select
 
-from gis_service.database.known import known
+from gis_service.database.once import once
 from gis_service.moments import moment
 from layers import Layer
 
-_KEPT = 512
 _GRID = 1e8
 """Steps of a degree that coordinates are written in."""
 
@@ -44,46 +39,16 @@ def _moment(time: date | datetime, of_the_day: str) -> str:
     return time.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-Found = TypeVar("Found")
-_State = tuple[str, ...]
-_cache: WeakKeyDictionary[Engine, OrderedDict[_State, Any]] = WeakKeyDictionary()
-_lock = threading.Lock()
-
-
 def extent(connection: Connection, layer: type[Layer]) -> Extent:
     """Return what a layer holds; read once for each user and state of the database."""
-    return _kept(connection, (*_state(connection), layer.__tablename__), lambda: _read(connection, layer))
+    return once(connection, ("extent", layer.__tablename__), lambda: _read(connection, layer))
 
 
 def count(
     connection: Connection, layer: type[Layer], words: tuple[str, ...], read: Callable[[], int | None]
 ) -> int | None:
     """Return what `read` counts, of what is chosen by these words; once for each user and state of the database."""
-    return _kept(connection, (*_state(connection), layer.__tablename__, *words), read)
-
-
-def _kept(connection: Connection, state: _State, read: Callable[[], Found]) -> Found:
-    with _lock:
-        kept = _cache.setdefault(connection.engine, OrderedDict())
-        if state in kept:
-            kept.move_to_end(state)
-            known: Found = kept[state]
-            return known
-    found = read()
-    with _lock:
-        kept[state] = found
-        while len(kept) > _KEPT:
-            kept.popitem(last=False)
-    return found
-
-
-def _state(connection: Connection) -> _State:
-    """Return what an answer depends on: who asks, of which day, and which transactions are seen.
-
-    Two snapshots that are written alike see the same, for whatever has been written by anybody since shows in them.
-    """
-    now = known(connection)
-    return now.acting, now.as_of, now.search_path, now.snapshot
+    return once(connection, ("count", layer.__tablename__, *words), read)
 
 
 def _read(connection: Connection, layer: type[Layer]) -> Extent:

@@ -64,6 +64,17 @@ ASKED = [
     "/api/along/rivers/HD-007?within=far",
     "/api/along/rivers/HD-007?within=-1",
     "/api/along/bridges/QL-001",
+    "/api/tiles/hazards/8/212/108.mvt",
+    "/api/tiles/bridges/8/212/108.mvt?risk=true&filter=grade = 'B'",
+    "/api/tiles/bridges/8/212/108.mvt?area=350104101&as_of=2023-06-30",
+    "/api/tiles/bridges/8/108/212.mvt",
+    "/api/tiles/bridges/8/one/108.mvt?risk=perhaps",
+    "/api/tiles/bridges/8/256/108.mvt?lang=en",
+    "/ogc/collections/bridges/tiles/WebMercatorQuad/8/108/212",
+    "/ogc/collections/bridges/tiles/WebMercatorQuad/8/108/212?grade=B&lang=en",
+    "/ogc/collections/bridges/tiles/WebMercatorQuad/8/108/212?f=png",
+    "/ogc/collections/bridges/tiles/WorldCRS84Quad/8/108/212",
+    "/ogc/collections/bridges/tiles/WebMercatorQuad/25/0/0?limit=2",
 ]
 
 
@@ -141,6 +152,8 @@ def _counted(app: FastAPI) -> Iterator[list[str]]:
         ("/api/layers/rivers/features/HD-007", 3),
         ("/api/statistics/hazards?group=status", 4),
         ("/api/along/rivers/HD-007?layers=hazards", 3),  # COPY and COMMIT are the driver's, and not counted
+        ("/api/tiles/hazards/8/212/108.mvt", 2),
+        ("/ogc/collections/bridges/tiles/WebMercatorQuad/8/108/212", 2),
     ],
 )
 def test_a_hot_read_asks_the_database_no_more_than_it_must(

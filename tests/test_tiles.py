@@ -23,7 +23,7 @@ from people import bearing, signed_in
 from playwright.sync_api import Browser
 from serving import serving
 
-from gis_service import tiles
+from gis_service import risk, tiles
 from gis_service.database import Database
 from gis_service.database.kept import wrong
 from gis_service.database.objects import kept_of
@@ -117,7 +117,9 @@ def by_status(database: Database) -> Counter[str]:
 # --- nothing is missing, nothing counted twice -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("z", "filter"), [(0, ""), (9, ""), (11, ""), (13, ""), (14, ""), (11, "code IS NOT NULL")])
+@pytest.mark.parametrize(
+    ("z", "filter"), [(0, ""), (9, ""), (11, ""), (13, ""), (14, ""), (15, ""), (11, "code IS NOT NULL")]
+)
 def test_of_every_zoom_the_numbers_add_up_to_all_records_and_no_tile_is_large(
     dense: Database, cache: Cache, tmp_path: Path, z: int, filter: str
 ) -> None:
@@ -268,6 +270,36 @@ def test_a_filter_on_what_another_layer_holds_and_the_risk_are_renewed_with_that
         after = [client.get(address, params=query).content for query in queries]
         assert all(a != b for a, b in zip(before, after, strict=True))
         assert any(path.is_file() for path in (tmp_path / "tiles").rglob("*"))
+
+
+@pytest.mark.parametrize("minutes_later", [False, True])
+def test_a_tile_with_risk_shows_the_scores_of_now_though_it_reads_those_that_are_kept(
+    own_sample: Database, cache: Cache, *, minutes_later: bool
+) -> None:
+    bridges, place = registry()["bridges"], at(8, 119.33, 26.03)
+
+    def shown(*, kept: bool) -> bytes:
+        with own_sample.reading() as connection:
+            now = risk.model(connection, own_sample.district(connection).today)
+            every = risk.scored(bridges, now)
+            read = risk.current(connection, bridges, now) if kept else every
+            assert ("risk_scored" in str(read)) is kept
+            rows = read.subquery("scored")
+            asked = Asked(bridges, sa.true(), tuple(risk.shown(rows)), rows, every)
+            return tile(connection, asked, place, cache if kept else Cache(cache.folder, 0))
+
+    risk.keep(own_sample)
+    before = shown(kept=True)
+    assert before == shown(kept=False)
+    with own_sample.transaction() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO hazards (code, kind, level, status, found_on, deadline, subject_layer, subject_code) "
+            "VALUES ('N-1', '结构', '重大', '登记', '2023-05-01', '2023-06-01', 'bridges', 'QL-001')"
+        )
+    if minutes_later:
+        risk.keep(own_sample)
+    assert before != shown(kept=True)
+    assert shown(kept=True) == shown(kept=False)
 
 
 def test_who_sees_less_is_never_shown_what_was_kept_for_others(own_sample: Database, tmp_path: Path) -> None:

@@ -67,6 +67,8 @@ HOT = (
     features.list_features,
     statistics.get_statistics,
     along.get_along,
+    tiles.get_tile,
+    ogc.tiles.get_tile,
 )
 """What is asked for most often, and should cost least."""
 

@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from gis_service.api.deps import AreaQuery, AsOfDep, ConnectionDep, FilterQuery, LanguageDep, LayerDep, TileCacheDep
 from gis_service.api.ogc.answers import TILE, vector_tile
 from gis_service.features import selection
-from gis_service.risk import model, scored, shown
+from gis_service.risk import current, model, scored, shown
 from gis_service.tiles import Asked, Place, tile
 
 router = APIRouter(tags=["tiles"])
@@ -39,6 +39,7 @@ def get_tile(
     place = Place(z, x, y)
     asked = Asked(layer, selection(connection, layer, today, filter=filter, area=area))
     if risk:
-        result = scored(layer, model(connection, today)).subquery("scored")
-        asked = Asked(layer, asked.clause, tuple(shown(result)), result)
+        now = model(connection, today)
+        result = current(connection, layer, now).subquery("scored")
+        asked = Asked(layer, asked.clause, tuple(shown(result)), result, scored(layer, now))
     return vector_tile(request, tile(connection, asked, place, cache))

@@ -39,17 +39,17 @@ def written(connection: Connection, asked: Asked, place: Place, now: State) -> b
     """Write a tile."""
     layer = asked.layer
     columns = (*(layer.__table__.c[name] for name in properties(layer)), *asked.extra)
+    clause = true() if asked.plain else asked.clause  # one and the same, for which statements are built once
     if not is_marked(layer):
-        return outlines(connection, layer, asked.clause, place, columns)
+        return outlines(connection, layer, clause, place, columns)
     level = next((column for column in asked.extra if column.key == "level"), None)
     marked = (
-        Marked(layer, asked.clause, columns, layer.__table__.c[layer.symbol.field], terms(layer))
+        Marked(layer, clause, columns, layer.__table__.c[layer.symbol.field], terms(layer))
         if level is None
-        else Marked(layer, asked.clause, columns, level, LEVELS.codes, asked.beside)
+        else Marked(layer, clause, columns, level, LEVELS.codes, asked.beside)
     )
-    kept = now.everything and asked.beside is None and asked.clause.compare(true()) and can_be_kept(place)
-    number, cells = counted(connection, marked, place, kept=True) if kept else (0, b"")
-    one_by_one = singles(connection, marked, place) if number <= SINGLE else None
-    if one_by_one is not None and len(one_by_one) <= MOST_BYTES:
-        return one_by_one
-    return cells if kept else counted(connection, marked, place, kept=False)[1]
+    if now.number is None or now.number <= SINGLE:
+        content = singles(connection, marked, place)
+        if content is not None and len(content) <= MOST_BYTES:
+            return content
+    return counted(connection, marked, place, kept=now.everything and asked.plain and can_be_kept(place))

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Any
 
-from sqlalchemy import ClauseElement, ColumnElement, Connection, Subquery, Table, func, literal_column, select, true
+from sqlalchemy import ClauseElement, ColumnElement, Connection, Select, Subquery, Table, true
 from sqlalchemy.sql.visitors import iterate
 
+from gis_service.database.grid import FINEST
+from gis_service.database.known import known
+from gis_service.database.once import once
+from gis_service.features import sees_everything
 from gis_service.tiles.place import BUFFER, Place
 from layers import UNKNOWN, Layer, registry
 
@@ -19,28 +25,48 @@ _FORMAT = 1
 class Asked:
     """Which features of a layer, and which further properties (`extra`) of the rows of the same id `beside` them.
 
-    Of those, `level` is what cells are counted by.
+    Of those, `level` is what cells are counted by. `meant` is what the rows beside are by their definition, where they
+    are read from what is kept of it: the tile depends on what that reads.
     """
 
     layer: type[Layer]
     clause: ColumnElement[bool]
     extra: tuple[ColumnElement[Any], ...] = ()
     beside: Subquery | None = None
+    meant: Select[Any] | None = None
+
+    @cached_property
+    def plain(self) -> bool:
+        """Say whether it is all of the layer and nothing else."""
+        return self.beside is None and self.clause.compare(true())
+
+    def words(self) -> Iterable[ClauseElement]:
+        """Return what says which tile it is, but for its place."""
+        if not self.plain:
+            yield from (self.clause, *self.extra)
+            if self.beside is not None:
+                yield self.beside.element if self.meant is None else self.meant
 
 
 @dataclass(frozen=True)
 class State:
-    """What is seen: `everything` of the layer as it is now, or less; `key` names all that the tile depends on."""
+    """What is seen: `everything` of the layer as it is now, or less; `key` names all that the tile depends on.
+
+    `number` is how many marks stand in the tile, where that is known.
+    """
 
     everything: bool
+    number: int | None
     key: str | None
 
 
+@lru_cache(maxsize=64)
 def properties(layer: type[Layer]) -> tuple[str, ...]:
     """Return the names of the properties that features bear in a tile."""
     return tuple(dict.fromkeys(("code", "name", layer.symbol.field)))
 
 
+@lru_cache(maxsize=64)
 def terms(layer: type[Layer]) -> tuple[str, ...]:
     """Return the terms of the symbol's field, the worst first and the unknown last."""
     vocabulary = layer.fields()[layer.symbol.field].vocabulary
@@ -50,32 +76,36 @@ def terms(layer: type[Layer]) -> tuple[str, ...]:
 
 
 def state(connection: Connection, asked: Asked, place: Place) -> State:
-    """Ask in one statement who sees what, and what stands in the tile.
+    """Return who sees what, and what stands in the tile; the latter is asked once for each state of the database.
 
     A past day is not kept: it would be new with every entry that is dated back.
     """
-    name, margin = asked.layer.__tablename__, 0 if asked.layer.geometry == ("Point",) else BUFFER
+    past, everything = bool(known(connection).as_of), sees_everything(connection, asked.layer)
     others = _others(asked)
-    whole = f"NOT row_security_active('users') OR (gis_everywhere() AND gis_holds('{name}'))"
-    hers = "concat_ws('|', gis_everywhere(), gis_areas(), (gis_user()).layers)"
-    found = connection.execute(
-        select(
-            literal_column("coalesce(current_setting('gis.as_of', true), '') <> ''"),
-            literal_column(whole),
-            literal_column(f"CASE WHEN {whole} THEN '' ELSE {hers} END"),
-            getattr(func, f"gis_mark_{name}")(*place.edges(margin)),
-            *(getattr(func, f"gis_mark_{other}")(0.0, 0.0, 1.0, 1.0) for other in others or ()),
-        )
-    ).one()
-    past, everything, scope, *marks = found
     if past or others is None:
-        return State(everything and not past, None)
-    words = (asked.clause, *asked.extra, *([] if asked.beside is None else [asked.beside.element]))
-    plain = asked.beside is None and asked.clause.compare(true())
-    chosen = "" if plain else "\n".join(_written(connection, word) for word in words)
+        return State(everything and not past, None, None)
+    at = (asked.layer.__tablename__, str(place.z), str(place.x), str(place.y))
+    number, *standing = once(connection, ("tile", *at, *others), lambda: _standing(connection, asked, place, others))
+    chosen = (_written(connection, word) for word in asked.words())
     drawn = f"{_FORMAT} {properties(asked.layer)} {terms(asked.layer)}"
-    at = f"{name}/{place.z}/{place.x}/{place.y}"
-    return State(everything, "\n".join((drawn, at, scope, chosen, *map(str, marks))))
+    # what has an extent is looked for in a margin, too
+    exact = everything and asked.plain and place.z <= FINEST and asked.layer.geometry == ("Point",)
+    return State(everything, number if exact else None, "\n".join((drawn, *at, *standing, *chosen)))
+
+
+def _standing(connection: Connection, asked: Asked, place: Place, others: Iterable[str]) -> tuple[Any, ...]:
+    """Return how many marks stand in the tile's cells, and texts that name all that does, and all of the other layers.
+
+    They name what is hers, too, where she sees not everything: her layers, her areas and those inside them.
+    """
+    layer, now = asked.layer, known(connection)
+    west, north, east, south = place.edges(0 if layer.geometry == ("Point",) else BUFFER)
+    asks = [f"(SELECT mark::text FROM gis_standing_{other}(0, 0, 1, 1))" for other in others]
+    if not sees_everything(connection, layer):
+        asks.append(f"concat({now.areas is None}, gis_areas(), (gis_user()).layers)")
+    columns = ", ".join(("number", "mark::text", *asks))
+    asking = f"SELECT {columns} FROM gis_standing_{layer.__tablename__}(%s, %s, %s, %s)"
+    return tuple(connection.exec_driver_sql(asking, (west, north, east, south)).one())
 
 
 def _written(connection: Connection, clause: ClauseElement) -> str:
@@ -86,9 +116,10 @@ def _written(connection: Connection, clause: ClauseElement) -> str:
 
 def _others(asked: Asked) -> list[str] | None:
     """Return the other layers that an answer depends on; None where it depends on what no grid is kept of."""
-    roots = (asked.clause, *([] if asked.beside is None else [asked.beside.element]))
-    tables = {part.name for root in roots for part in iterate(root) if isinstance(part, Table)}
-    of_columns = (getattr(part, "table", None) for root in roots for part in iterate(root))
-    tables |= {table.name for table in of_columns if isinstance(table, Table)}
+    tables: set[str] = set()
+    for part in (part for word in asked.words() for part in iterate(word)):
+        table = part if isinstance(part, Table) else getattr(part, "table", None)
+        if isinstance(table, Table):
+            tables.add(table.name)
     others = sorted(tables - {asked.layer.__tablename__})
     return others if set(others) <= set(registry()) else None

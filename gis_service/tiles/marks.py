@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -16,9 +16,11 @@ from sqlalchemy import (
     Select,
     Subquery,
     and_,
+    bindparam,
     case,
     cast,
     func,
+    literal,
     literal_column,
     or_,
     select,
@@ -26,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import array
 
 from gis_service.database.grid import FINEST, STEP, grid, latitude_of, longitude_of
-from gis_service.tiles.place import BUFFER, EXTENT, Place
+from gis_service.tiles.place import BOX, BUFFER, EXTENT, PIXEL, STEPS, Place, X, Y
 from gis_service.tiles.shapes import drawn
 from layers import UNKNOWN, Layer
 
@@ -34,6 +36,8 @@ SINGLE = 500
 """A tile that holds more marks than this has them counted in cells."""
 _SPLIT, _BITS = 3, 12
 """Zooms by which a cell is finer than its tile: eight cells a side; and those by which the tile's own grid is."""
+_FINER, _COARSER = (bindparam(f"tile_{name}", type_=Integer()) for name in ("finer", "coarser"))
+"""Zooms by which the places that are counted are finer than a cell, and than the tile."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ class Marked:
     clause: ColumnElement[bool]
     columns: tuple[ColumnElement[Any], ...]
     term: ColumnElement[Any]
-    terms: Sequence[str]
+    terms: tuple[str, ...]
     beside: Subquery | None = None
 
     def rows(self) -> FromClause:
@@ -55,53 +59,21 @@ class Marked:
 
 def singles(connection: Connection, marked: Marked, place: Place) -> bytes | None:
     """Return the tile with each feature by itself; None where there are too many."""
-    table, points = marked.layer.__table__, marked.layer.geometry == ("Point",)
-    u, v = _unit(marked.layer)
-    here, reach = _inside(place, u, v), place.box(0 if points else BUFFER)
-    found = (
-        select(table.c.id, *marked.columns, *([] if points else [table.c.geom]))
-        .add_columns(u.label("u"), v.label("v"))
-        .select_from(marked.rows())
-        .where(table.c.geom.op("&&")(reach), marked.clause)
-        .where(here if points else or_(func.ST_Dimension(table.c.geom) > 0, here))
-        .limit(SINGLE + 1)
-        .subquery("found")
-    )
-    names = [str(column.key) for column in marked.columns]
-    shape = _point(place, found.c.u, found.c.v, 0)
-    if not points:
-        shape = _outlined(place, found, shape)
-    rows = select(*(found.c[name] for name in names), shape.label("shape")).order_by(found.c.id).subquery("tile")
-    whole = func.ST_AsMVT(literal_column("tile"), marked.layer.__tablename__, EXTENT, "shape")
-    tile = select(func.count(), whole.filter(rows.c.shape.is_not(None))).select_from(rows)
-    number, content = connection.execute(tile).one()
+    margin = 0 if marked.layer.geometry == ("Point",) else BUFFER
+    number, content = connection.execute(_singles(marked), place.values(margin)).one()
     return None if number > SINGLE else bytes(content or b"")
 
 
-def counted(connection: Connection, marked: Marked, place: Place, *, kept: bool) -> tuple[int, bytes]:
-    """Return how many there are in the tile, and the tile with them counted in cells: the kept ones, or of the rows.
+def counted(connection: Connection, marked: Marked, place: Place, *, kept: bool) -> bytes:
+    """Return the tile with marks counted in cells: the kept ones, or of the rows.
 
     A cell has `count`, the field's worst term, and the number of each term under the term's code. It lies in the middle
     of what it counts.
     """
-    zoom = min(place.z + _SPLIT, STEP)
-    part = (_kept(marked, place, zoom) if kept else _from_rows(marked, place, zoom)).subquery("part")
-    number, ranks = func.sum(part.c.number), array(marked.terms)
-    cells = (
-        select(
-            cast(number, Integer).label("count"),
-            ranks[func.min(func.array_position(ranks, part.c.term))].label(marked.term.key),
-            func.jsonb_object_agg(part.c.term, cast(part.c.number, Integer)).label("counts"),
-            _point(place, _mean(part.c.east, number), _mean(part.c.south, number), STEP).label("shape"),
-        )
-        .group_by(part.c.x, part.c.y)
-        .order_by(part.c.x, part.c.y)
-        .subquery("tile")
-    )
-    whole = func.ST_AsMVT(literal_column("tile"), marked.layer.__tablename__, EXTENT, "shape")
-    tile = select(func.coalesce(func.sum(cells.c["count"]), 0), whole).select_from(cells)
-    total, content = connection.execute(tile).one()
-    return int(total), bytes(content or b"")
+    bits = min(place.z + _SPLIT, STEP)
+    of = FINEST if kept else STEP
+    given = {"tile_finer": of - bits, "tile_coarser": of - place.z}
+    return bytes(connection.execute(_cells(marked, kept), place.values() | given).scalar_one() or b"")
 
 
 def can_be_kept(place: Place) -> bool:
@@ -109,74 +81,113 @@ def can_be_kept(place: Place) -> bool:
     return place.z + _SPLIT <= FINEST
 
 
-def _kept(marked: Marked, place: Place, zoom: int) -> Select[Any]:
-    """Return the SELECT of cells by term from those that are kept."""
-    cells, finer, coarser = grid(marked.layer).c, FINEST - zoom, FINEST - place.z
-    across, down = cells.x.op(">>")(finer), cells.y.op(">>")(finer)
-    return (
-        select(across.label("x"), down.label("y"), func.coalesce(cells.term, UNKNOWN).label("term"))
-        .add_columns(*(func.sum(cells[name]).label(name) for name in ("number", "east", "south")))
-        .where(
-            cells.zoom == FINEST,
-            cells.x.between(place.x << coarser, ((place.x + 1) << coarser) - 1),
-            cells.y.between(place.y << coarser, ((place.y + 1) << coarser) - 1),
+@lru_cache(maxsize=256)  # who asks chooses the clause
+def _singles(marked: Marked) -> Select[Any]:
+    """Return the SELECT of the number of features, at most one more than `SINGLE`, and of the tile."""
+    points = marked.layer.geometry == ("Point",)
+    table = marked.layer.__table__
+    placed = _placed(marked, STEPS, table.c.id, *marked.columns, *([] if points else [table.c.geom]))
+    here = _inside(placed, _BITS)
+    chosen = here if points else or_(func.ST_Dimension(placed.c.geom) > 0, here)
+    found = select(placed).where(chosen).limit(SINGLE + 1).subquery("found")
+    shape: ColumnElement[Any] = func.ST_MakePoint(found.c.east.op("&")(EXTENT - 1), found.c.south.op("&")(EXTENT - 1))
+    if not points:
+        shape = _outlined(found, shape)
+    names = (str(column.key) for column in marked.columns)
+    rows = select(*(found.c[name] for name in names), shape.label("shape")).order_by(found.c.id).subquery("tile")
+    whole = func.ST_AsMVT(literal_column("tile"), marked.layer.__tablename__, EXTENT, "shape")
+    return select(func.count(), whole.filter(rows.c.shape.is_not(None))).select_from(rows)
+
+
+@lru_cache(maxsize=256)
+def _cells(marked: Marked, kept: bool) -> Select[Any]:
+    """Return the SELECT of the tile with cells."""
+    part = (_of_cells(marked) if kept else _of_rows(marked)).subquery("part")
+    number, ranks = func.sum(part.c.number), array(marked.terms)
+    east, south = (
+        func.floor(cast(func.sum(added), Double) / cast(number, Double) * STEPS / 2.0**STEP)
+        - cast(tile, Double) * EXTENT
+        for added, tile in ((part.c.east, X), (part.c.south, Y))
+    )
+    cells = (
+        select(
+            cast(number, Integer).label("count"),
+            ranks[func.min(func.array_position(ranks, part.c.term))].label(marked.term.key),
+            func.jsonb_object_agg(part.c.term, cast(part.c.number, Integer)).label("counts"),
+            func.ST_MakePoint(east, south).label("shape"),
         )
-        .group_by(*map(literal_column, "123"))
+        .group_by(part.c.cell)
+        .order_by(part.c.cell)
+        .subquery("tile")
+    )
+    whole = func.ST_AsMVT(literal_column("tile"), marked.layer.__tablename__, EXTENT, "shape")
+    return select(whole).select_from(cells)
+
+
+def _of_cells(marked: Marked) -> Select[Any]:
+    """Return the SELECT of cells by term from those that are kept."""
+    cells = grid(marked.layer).c
+    sides = (
+        at.between(first.op("<<")(_COARSER), (first + 1).op("<<")(_COARSER) - 1)
+        for at, first in ((cells.x, X), (cells.y, Y))
+    )
+    return (
+        select(_cell(cells.x, cells.y), func.coalesce(cells.term, UNKNOWN).label("term"))
+        .add_columns(*(func.sum(cells[name]).label(name) for name in ("number", "east", "south")))
+        .where(cells.zoom == FINEST, *sides)
+        .group_by(*map(literal_column, "12"))
         .having(func.sum(cells.number) != 0)
     )
 
 
-def _from_rows(marked: Marked, place: Place, zoom: int) -> Select[Any]:
+def _of_rows(marked: Marked) -> Select[Any]:
     """Return the SELECT of cells by term, counted from the rows."""
-    u, v = _unit(marked.layer)
-    placed = (
-        select(u.label("u"), v.label("v"), marked.term.label("term"))
+    placed = _placed(marked, literal(2.0**STEP), func.coalesce(marked.term, UNKNOWN).label("term"))
+    return (
+        select(_cell(placed.c.east, placed.c.south), placed.c.term)
+        .add_columns(
+            func.count().label("number"), *(func.sum(placed.c[name]).label(name) for name in ("east", "south"))
+        )
+        .where(_inside(placed, _COARSER))
+        .group_by(*map(literal_column, "12"))
+    )
+
+
+def _placed(marked: Marked, steps: ColumnElement[float], *columns: ColumnElement[Any]) -> Subquery:
+    """Return the rows that may lie in the tile, with the place of their marks in steps of the world.
+
+    OFFSET 0, or every condition and every column that is made of a place would compute it again.
+    """
+    layer, geom = marked.layer, f"{marked.layer.__tablename__}.geom"
+    u = func.gis_unit_x(literal_column(longitude_of(layer, geom)))
+    v = func.gis_unit_y(literal_column(latitude_of(layer, geom)))
+    east, south = (cast(func.floor(cast(at, Double) * steps), BigInteger) for at in (u, v))
+    return (
+        select(*columns, east.label("east"), south.label("south"))
         .select_from(marked.rows())
-        .where(marked.layer.__table__.c.geom.op("&&")(place.box()), marked.clause)
+        .where(layer.__table__.c.geom.op("&&")(BOX), marked.clause)
+        .offset(literal_column("0"))
         .subquery("placed")
     )
-    across, down = (cast(func.floor(at * 2.0**zoom), Integer) for at in (placed.c.u, placed.c.v))
-    east, south = (func.sum(cast(func.floor(at * 2.0**STEP), BigInteger)) for at in (placed.c.u, placed.c.v))
-    return (
-        select(across.label("x"), down.label("y"), func.coalesce(placed.c.term, UNKNOWN).label("term"))
-        .add_columns(func.count().label("number"), east.label("east"), south.label("south"))
-        .where(_inside(place, placed.c.u, placed.c.v))
-        .group_by(*map(literal_column, "123"))
-    )
 
 
-def _unit(layer: type[Layer]) -> tuple[ColumnElement[float], ColumnElement[float]]:
-    """Return where a feature's mark lies in the unit square."""
-    geom = f"{layer.__tablename__}.geom"
-    return (
-        func.gis_unit_x(literal_column(longitude_of(layer, geom)), type_=Double()),
-        func.gis_unit_y(literal_column(latitude_of(layer, geom)), type_=Double()),
-    )
+def _inside(placed: FromClause, bits: int | ColumnElement[int]) -> ColumnElement[bool]:
+    """Select the marks of the tile, `bits` zooms coarser than their places: each is in exactly one of a zoom."""
+    return and_(placed.c.east.op(">>")(bits) == X, placed.c.south.op(">>")(bits) == Y)
 
 
-def _inside(place: Place, u: ColumnElement[float], v: ColumnElement[float]) -> ColumnElement[bool]:
-    """Select the marks of a tile: each is in exactly one of a zoom."""
-    west, north, east, south = place.edges()
-    return and_(u >= west, u < east, v >= north, v < south)
+def _cell(x: ColumnElement[Any], y: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return the number of the cell among those of the tile, column by column."""
+    column, row = (at.op(">>")(_FINER).op("&")(2**_SPLIT - 1) for at in (x, y))
+    cell: ColumnElement[Any] = column * 2**_SPLIT + row
+    return cell.label("cell")
 
 
-def _mean(added: ColumnElement[Any], number: ColumnElement[Any]) -> ColumnElement[Any]:
-    return cast(func.sum(added), Double) / cast(number, Double)
-
-
-def _point(place: Place, east: ColumnElement[Any], south: ColumnElement[Any], bits: int) -> ColumnElement[Any]:
-    """Return the point of a tile's own grid for a place given in steps of 2^-bits of the world."""
-    zoom, grid = place.z + _BITS, float(EXTENT)
-    across, down = (func.floor(cast(at, Double) * 2.0 ** (zoom - bits)) for at in (east, south))
-    return func.ST_MakePoint(across - place.x * grid, down - place.y * grid)
-
-
-def _outlined(place: Place, found: Subquery, point: ColumnElement[Any]) -> ColumnElement[Any]:
+def _outlined(found: Subquery, point: ColumnElement[Any]) -> ColumnElement[Any]:
     """Return the shape of a feature that may have an extent: what is smaller than a pixel is its mark."""
-    pixel, geom = place.pixel(), found.c.geom
+    geom = found.c.geom
     small = and_(
-        func.ST_XMax(geom) - func.ST_XMin(geom) < pixel,
-        func.ST_YMax(geom) - func.ST_YMin(geom) < pixel,
+        func.ST_XMax(geom) - func.ST_XMin(geom) < PIXEL,
+        func.ST_YMax(geom) - func.ST_YMin(geom) < PIXEL,
     )
-    mark = case((_inside(place, found.c.u, found.c.v), point))
-    return case((small, mark), else_=drawn(place, geom, EXTENT))
+    return case((small, case((_inside(found, _BITS), point))), else_=drawn(geom, EXTENT))

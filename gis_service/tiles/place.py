@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, func
+from sqlalchemy import ColumnElement, Double, Integer, bindparam, func
 
 from gis_service.errors import UnknownValue
 from layers import STORED_SRID
@@ -14,6 +15,18 @@ MOST_ZOOM = 24
 """The last of the scales that WebMercatorQuad has."""
 EXTENT, BUFFER = 4096, 64
 """The grid of a tile, and the margin around it in which lines and outlines are drawn on."""
+_AROUND = 40_075_016.69
+Z, X, Y = (bindparam(f"tile_{name}", type_=Integer()) for name in "zxy")
+"""The tile that a statement is asked for: statements are built once, and take their place by `Place.values`."""
+BOX = func.ST_MakeEnvelope(
+    *(bindparam(f"tile_{edge}", type_=Double()) for edge in ("west", "south", "east", "north")), STORED_SRID
+)
+"""Its box of stored degrees, by which the index finds what may lie in it."""
+PIXEL: ColumnElement[float] = bindparam("tile_pixel", type_=Double())
+SIDE: ColumnElement[float] = bindparam("tile_side", type_=Double())
+STEPS: ColumnElement[float] = bindparam("tile_steps", type_=Double())
+"""How wide a pixel is in degrees of longitude, where the tile is drawn 512 pixels wide; how many metres of web Mercator
+its side has; how many steps of its grid the world has."""
 
 
 @dataclass(frozen=True)
@@ -44,14 +57,14 @@ class Place:
             min(1.0, (self.y + 1 + more) * side),
         )
 
-    def box(self, margin: int = 0) -> ColumnElement[bool]:
-        """Return the tile as a box of stored degrees, by which the index finds what may lie in it."""
+    def values(self, margin: int = 0) -> dict[str, Any]:
+        """Return what the parameters stand for; the box with a margin in steps of the tile's grid."""
         west, north, east, south = self.edges(margin + 1)  # more, so that rounding loses nothing
-        return func.ST_MakeEnvelope(_longitude(west), _latitude(south), _longitude(east), _latitude(north), STORED_SRID)
-
-    def pixel(self) -> float:
-        """Return in degrees of longitude how wide a pixel is, where a tile is drawn 512 pixels wide."""
-        return 360 / 2.0**self.z / 512
+        box = {"west": _longitude(west), "south": _latitude(south), "east": _longitude(east), "north": _latitude(north)}
+        tiles = 2.0**self.z
+        sizes = {"pixel": 360 / tiles / 512, "side": _AROUND / tiles, "steps": EXTENT * tiles}
+        values = {"z": self.z, "x": self.x, "y": self.y, **box, **sizes}
+        return {f"tile_{name}": value for name, value in values.items()}
 
 
 def _longitude(u: float) -> float:

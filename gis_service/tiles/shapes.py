@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, func, literal, literal_column, or_, select
 
-from gis_service.tiles.place import BUFFER, EXTENT, Place
+from gis_service.tiles.place import BOX, BUFFER, EXTENT, PIXEL, SIDE, Place, X, Y, Z
 from layers import Layer
 
 MOST_BYTES = 50_000
@@ -27,40 +28,36 @@ def outlines(
     """Return the tile with the lines or outlines of what is chosen, without what is shorter than a pixel."""
     content = b""
     for pixels in _COARSER:
-        statement = _written(layer, clause, place, columns, pixels)
-        content = bytes(connection.execute(statement).scalar_one())
+        statement = _written(layer, clause, columns, pixels)
+        content = bytes(connection.execute(statement, place.values(BUFFER)).scalar_one())
         if len(content) <= MOST_BYTES:
             break
     return content
 
 
+@lru_cache(maxsize=256)  # who asks chooses the clause
 def _written(
-    layer: type[Layer],
-    clause: ColumnElement[bool],
-    place: Place,
-    columns: tuple[ColumnElement[Any], ...],
-    pixels: int,
+    layer: type[Layer], clause: ColumnElement[bool], columns: tuple[ColumnElement[Any], ...], pixels: int
 ) -> Select[Any]:
-    table, least = layer.__table__, pixels * place.pixel()
-    geom, extent = table.c.geom, max(_SMOOTH * 32, EXTENT // pixels)
+    geom, extent, least = layer.__table__.c.geom, max(_SMOOTH * 32, EXTENT // pixels), pixels * PIXEL
     rows = (
-        select(*columns, drawn(place, geom, extent).label("shape"))
-        .where(geom.op("&&")(place.box(BUFFER)), clause)
+        select(*columns, drawn(geom, extent).label("shape"))
+        .where(geom.op("&&")(BOX), clause)
         .where(
             or_(
                 func.ST_XMax(geom) - func.ST_XMin(geom) >= least,
                 func.ST_YMax(geom) - func.ST_YMin(geom) >= least,
             )
         )
-        .order_by(table.c.id)
+        .order_by(layer.__table__.c.id)
         .subquery("tile")
     )
     whole = func.ST_AsMVT(literal_column("tile"), layer.__tablename__, extent, "shape")
     return select(whole).select_from(rows).where(rows.c.shape.is_not(None))
 
 
-def drawn(place: Place, geom: ColumnElement[Any], extent: int) -> ColumnElement[Any]:
+def drawn(geom: ColumnElement[Any], extent: int) -> ColumnElement[Any]:
     """Return a line or outline in the tile's grid of `extent` steps, simplified by one of them."""
-    square, step = func.ST_TileEnvelope(place.z, place.x, place.y), 40_075_016.69 / 2**place.z / extent
-    simple = func.ST_Simplify(func.ST_Transform(geom, 3857), step, literal(value=True))
-    return func.ST_AsMVTGeom(simple, square, extent, BUFFER * extent // EXTENT, literal(value=True))
+    simple = func.ST_Simplify(func.ST_Transform(geom, 3857), SIDE / float(extent), literal(value=True))
+    square, margin = func.ST_TileEnvelope(Z, X, Y), BUFFER * extent // EXTENT
+    return func.ST_AsMVTGeom(simple, square, extent, margin, literal(value=True))

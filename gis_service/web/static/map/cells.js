@@ -42,9 +42,9 @@
     ctx.arc(x, y, radius - 3.2, 0, 2 * Math.PI);
     ctx.fillStyle = gis.symbols.paler(colour, 0.78);
     ctx.fill();
-    // above the marks of other layers, and before every name
+    // above the marks of other layers, and before every name; of two numbers in each other's way the larger stays
     const size = Math.max(9, Math.min(14, (1.72 * (radius - 3.2)) / Math.max(1.2, 0.6 * text.length)));
-    frame.labels.push({ text, x, y, size, colour: "#14202b", weight: 600, rank: -2 });
+    frame.labels.push({ text, x, y, size, colour: "#14202b", weight: 600, rank: -2 - cell.number / 1e9 });
     gis.keepFree(frame, x, y, radius, 32); // names of areas may stand on it, those of features not
   };
 
