@@ -19,7 +19,7 @@ run: $(SERVICE) $(ASSETS) ## set up, start the database, serve; Ctrl-C stops bot
 .PHONY: test
 test: ALSO = browser
 test: $(DEV) $(ASSETS) ## set up and run the tests; ARGS="-k cluster" chooses
-	@.venv/bin/python -m pytest $(ARGS)
+	@.venv/bin/python -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 .PHONY: test-clients
 test-clients: ALSO = qgis

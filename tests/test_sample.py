@@ -457,7 +457,7 @@ def test_one_layer_alone_is_made_denser_and_its_copies_refer_to_nothing_else(
 
 
 def test_a_dense_district_comes_in_frames_of_bounded_size() -> None:
-    sizes = [len(frame) for layer, frame in sample.records(1000) if layer == "hazards"]
+    sizes = [len(frame) for layer, frame in sample.records(1000, ["hazards"]) if layer == "hazards"]
     assert sum(sizes) == 260_000
     assert max(sizes) <= 100_000
 

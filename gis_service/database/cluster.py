@@ -116,6 +116,8 @@ class Cluster:
 
         With `template` it is a copy of that database, which nobody may be connected to.
         """
+        # Files copied as they are: ten times as quick as by the log, but a crash in the middle may leave them behind.
+        how = "" if self._durable or not template else " STRATEGY file_copy"
         with self._superuser() as cursor:
             # One at a time: two copies of one template disturb each other.
             cursor.execute("SELECT pg_advisory_lock(hashtext('create_database'))")
@@ -123,7 +125,7 @@ class Cluster:
             cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name])
             if cursor.fetchone() is None:
                 names = (sql.Identifier(part) for part in (name, SERVICE, template or "template1"))
-                cursor.execute(sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}").format(*names))
+                cursor.execute(sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}" + how).format(*names))
             with self._superuser(name) as inside:  # an extension written in C needs a superuser
                 inside.execute("CREATE EXTENSION IF NOT EXISTS postgis")
                 inside.execute("ALTER EXTENSION postgis UPDATE")  # the system may have brought a newer one
