@@ -39,6 +39,7 @@ from sqlalchemy.types import NullType
 
 from gis_service.crs import CRS84, Crs
 from gis_service.database.known import known
+from gis_service.database.prepared import kept
 from gis_service.errors import UnknownName
 from gis_service.filters import where
 from layers import Label, Layer, Role, registry, with_role
@@ -205,7 +206,7 @@ def features(
 @lru_cache(maxsize=256)  # who asks chooses the properties
 def _one(layer: type[Layer], properties: tuple[str, ...] | None, crs: Crs) -> Select[Any]:
     found = features(layer, properties, crs).add_columns(layer.version, layer.updated_at)
-    return found.where(layer.code == bindparam("code"))
+    return found.where(layer.code == bindparam("code")).execution_options(**kept("code"))
 
 
 def page(

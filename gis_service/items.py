@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -13,11 +15,12 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
-    Row,
     Select,
+    Subquery,
     Text,
     and_,
     asc,
+    bindparam,
     cast,
     desc,
     false,
@@ -25,10 +28,11 @@ from sqlalchemy import (
     literal,
     or_,
     select,
-    true,
 )
+from sqlalchemy.dialects.postgresql import array
 
 from gis_service.crs import CRS84, Crs
+from gis_service.database.prepared import kept
 from gis_service.derived import derived
 from gis_service.errors import UnknownValue
 from gis_service.features import features
@@ -41,6 +45,10 @@ MOST_COUNTED = 100_000
 
 _GUESSED_FROM = 10
 """QGIS before 3.34 takes the type of a column from a page of so many, and keeps no decimal where all are whole."""
+
+
+_OF_TURN = ("limit", "more", "last", "skipped")
+"""The values of a page's statement that differ from one turn to the next."""
 
 
 @dataclass(frozen=True)
@@ -104,84 +112,127 @@ class Turn:
     offset: int = 0
     keys: tuple[Key, ...] = ()
 
-    def rows(
-        self, connection: Connection, layer: type[Layer], query: Select[Any]
-    ) -> tuple[Sequence[Row[Any]], str | None]:
-        """Return the rows of a query that are on the page, and the token of the next, if any.
+    def ordered(self, layer: type[Layer]) -> tuple[Key, ...]:
+        """Return by what the records are put in order, so that each has a place of its own."""
+        return (*self.keys, Key(layer.__table__.c.id, descending=False))
 
-        Raises
-        ------
-        UnknownValue
-            Where the token is none of this order.
-        """
-        ordered = (*self.keys, Key(layer.__table__.c.id, descending=False))
-        query = query.where(_behind(ordered, self.after)).order_by(*(key.order() for key in ordered))
-        query = query.add_columns(*(cast(key.column, Text).label(f"key_{at}") for at, key in enumerate(ordered)))
-        rows = connection.execute(query.limit(self.limit + 1).offset(self.offset)).all()
-        if len(rows) <= self.limit:
-            return rows, None
-        return rows[: self.limit], _token(list(rows[self.limit - 1][-len(ordered) :]))
+    def found(self, connection: Connection, statement: Select[Any], **values: int) -> tuple[Any, int, str | None]:
+        """Return what a statement of `_page` finds: the rows put together, how many, and the token of the next page."""
+        turn = dict(zip(_OF_TURN, (self.limit, self.limit + 1, self.limit - 1, self.offset), strict=True))
+        found, some, key = connection.execute(statement, values | turn).one()
+        return found, min(some, self.limit), _token(key) if some > self.limit else None
 
 
 @dataclass(frozen=True)
 class Page:
-    """The features on a page: their ids, the token to ask the next page with, if any, and what was asked of them."""
+    """The features on a page: how many, and the token to ask the next page with, if any; and what was asked of them."""
 
-    ids: tuple[int, ...]
+    number: int
     following: str | None
     features: bytes = b""
     """A comma-separated run of GeoJSON texts."""
+    ids: tuple[int, ...] = ()
 
 
 def page(
     connection: Connection,
     layer: type[Layer],
-    clause: ColumnElement[bool],
+    clauses: Sequence[ColumnElement[bool]],
     turn: Turn,
     *,
     properties: tuple[str, ...] | None = None,
     crs: Crs = CRS84,
 ) -> Page:
-    """Return the features on a page; raises as `Turn.rows` does."""
-    written = features(layer, properties, crs, pointed=turn.limit <= _GUESSED_FROM)
-    rows, following = turn.rows(connection, layer, written.where(clause))
-    return Page(tuple(row.id for row in rows), following, ",\n".join(row.feature for row in rows).encode())
+    """Return the features on a page.
+
+    Raises
+    ------
+    UnknownValue
+        Where the token is none of this order.
+    """
+    ordered, pointed = turn.ordered(layer), turn.limit <= _GUESSED_FROM
+    begin = _place(turn.after, ordered) if turn.after else ()
+    if clauses or turn.keys:
+        query = features(layer, properties, crs, pointed=pointed).where(*clauses, *_behind(ordered, begin))
+        found, number, following = turn.found(connection, _page(query, ordered, _together))
+    else:
+        statement = _plain(layer, properties, crs, pointed=pointed)
+        found, number, following = turn.found(connection, statement, behind=_id(begin))
+    return Page(number, following, (found or "").encode())
 
 
-def bare(connection: Connection, layer: type[Layer], clause: ColumnElement[bool], turn: Turn) -> Page:
-    """Return which features are on a page, without them; raises as `Turn.rows` does."""
-    rows, following = turn.rows(connection, layer, select(layer.id).where(clause))
-    return Page(tuple(row.id for row in rows), following)
+def bare(connection: Connection, layer: type[Layer], clauses: Sequence[ColumnElement[bool]], turn: Turn) -> Page:
+    """Return which features are on a page, without them; raises as `page` does."""
+    ordered = turn.ordered(layer)
+    begin = _place(turn.after, ordered) if turn.after else ()
+    query = select(layer.id).where(*clauses, *_behind(ordered, begin))
+    ids, number, following = turn.found(connection, _page(query, ordered, lambda rows: func.array_agg(rows.c.id)))
+    return Page(number, following, ids=tuple(ids or ()))
 
 
-def _behind(keys: Sequence[Key], after: str) -> ColumnElement[bool]:
-    """Select what comes behind a token: equal in the first keys, and behind in the next."""
-    if not after:
-        return true()
-    values = _place(after)
-    if len(values) != len(keys) or not all(isinstance(value, str | None) for value in values) or values[-1] is None:
-        raise _no_token(after)
-    pairs = list(zip(keys, values, strict=True))
-    return or_(
-        *(
-            and_(*(key.at(value) for key, value in pairs[:at]), key.behind(value))
-            for at, (key, value) in enumerate(pairs)
+def _page(
+    query: Select[Any], ordered: Sequence[Key], together: Callable[[Subquery], ColumnElement[Any]]
+) -> Select[tuple[Any, int, list[str | None]]]:
+    """Return what finds a page of a query as one row: its rows put `together`, how many there are, and the last's keys.
+
+    PostgreSQL puts them together: a hundred rows cost Python more than PostgreSQL needs to write them.
+    """
+    keys = array([cast(key.column, Text) for key in ordered]).label("keys")
+    query = query.add_columns(keys).order_by(*(key.order() for key in ordered))
+    rows = query.limit(bindparam("more")).offset(bindparam("skipped")).cte("page")
+    on_it = select(rows).limit(bindparam("limit")).subquery()
+    last = select(rows.c["keys"]).offset(bindparam("last")).limit(1)
+    number = select(func.count()).select_from(rows)
+    return select(*(one.scalar_subquery() for one in (select(together(on_it)), number, last)))
+
+
+@lru_cache(maxsize=256)  # who asks chooses the properties
+def _plain(
+    layer: type[Layer], properties: tuple[str, ...] | None, crs: Crs, *, pointed: bool
+) -> Select[tuple[str, int, list[str | None]]]:
+    """Return what finds a page of a whole layer by key, made once, and kept prepared."""
+    query = features(layer, properties, crs, pointed=pointed).where(layer.id > bindparam("behind"))
+    return _page(query, Turn(0).ordered(layer), _together).execution_options(**kept("behind", *_OF_TURN))
+
+
+def _together(rows: Subquery) -> ColumnElement[Any]:
+    return func.string_agg(rows.c.feature, ",\n")
+
+
+def _behind(keys: Sequence[Key], values: Sequence[str | None]) -> Iterator[ColumnElement[bool]]:
+    """Yield what selects all behind a place, if one is given: equal in the first keys, and behind in the next."""
+    if values:
+        pairs = list(zip(keys, values, strict=True))
+        yield or_(
+            *(
+                and_(*(key.at(value) for key, value in pairs[:at]), key.behind(value))
+                for at, (key, value) in enumerate(pairs)
+            )
         )
-    )
+
+
+def _id(values: Sequence[str | None]) -> int:
+    """Return the id behind which a page of a whole layer begins."""
+    text = values[0] if values else "-1"
+    if text is None or not re.fullmatch(r"-?[0-9]{1,18}", text):
+        raise _no_token(str(text))
+    return int(text)
 
 
 def _token(values: list[str | None]) -> str:
     return base64.urlsafe_b64encode(orjson.dumps(values)).decode().rstrip("=")
 
 
-def _place(token: str) -> list[Any]:
+def _place(token: str, keys: Sequence[Key]) -> list[str | None]:
+    """Return the values of the keys behind which a page begins."""
     try:
         values = orjson.loads(base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True))
     except (binascii.Error, orjson.JSONDecodeError, ValueError) as error:
         raise _no_token(token) from error
-    if not isinstance(values, list):
+    texts = isinstance(values, list) and all(isinstance(value, str | None) for value in values)
+    if not texts or len(values) != len(keys) or values[-1] is None:
         raise _no_token(token)
-    return values
+    return list(values)
 
 
 def _no_token(token: str) -> UnknownValue:

@@ -12,9 +12,9 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 from people import bearing, signed_in
+from psycopg2.extensions import cursor
 from serving import running
 from sqlalchemy import event
-from starlette.routing import Match
 
 from gis_service.api.app import HOT, create_app
 from gis_service.api.direct import Direct
@@ -87,7 +87,7 @@ def app(sample_district: Database) -> FastAPI:
 def both(app: FastAPI, sample_district: Database) -> Iterator[tuple[httpx.Client, httpx.Client]]:
     """The service, and the same without the shorter way; both take themselves for the same host."""
     plain = create_app(sample_district, Settings())
-    plain.router.routes = [route for route in plain.router.routes if not isinstance(route, Direct)]
+    plain.user_middleware = [each for each in plain.user_middleware if each.cls is not Direct]
     with ExitStack() as open_:
         roots = [open_.enter_context(running(each)) for each in (app, plain)]
         said = {"Host": "gis.example", "Accept-Encoding": "identity"}
@@ -111,35 +111,40 @@ def test_the_shorter_way_answers_as_the_longer_one(both: tuple[httpx.Client, htt
 
 
 def test_it_leaves_every_other_address_to_the_routes_that_have_it(app: FastAPI) -> None:
-    direct = app.router.routes[0]
-    assert isinstance(direct, Direct)
+    direct = Direct(app, app, HOT, packing=lambda inner: inner)
     routes = [r for r in iter_route_contexts(app.routes) if "GET" in (r.methods or ()) and r.path_format]
     taken = set()
     for path in (str(route.path_format).replace("{", "").replace("}", "") for route in routes):
         first = next(route for route in routes if route.path_regex.match(path))
-        match, found = direct.matches({"type": "http", "method": "GET", "path": path})
-        if match is Match.FULL:
-            assert found["endpoint"] is first.endpoint, path
+        if found := direct.way({"type": "http", "method": "GET", "path": path}):
+            assert found[0].steps[-1].call is first.endpoint, path
             taken.add(first.endpoint)
         else:
             assert first.endpoint not in HOT, path
     assert taken == set(HOT)
-    assert direct.matches({"type": "http", "method": "PUT", "path": ITEM})[0] is Match.NONE
+    assert direct.way({"type": "http", "method": "PUT", "path": ITEM}) is None
 
 
 @contextmanager
 def _counted(app: FastAPI) -> Iterator[list[str]]:
+    """Hear every statement that is sent, those that go past SQLAlchemy too."""
     said: list[str] = []
 
-    def hear(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        said.append(statement)
+    class Heard(cursor):  # type: ignore[misc]  # psycopg2 publishes no types
+        def execute(self, statement: str, *values: Any) -> None:
+            if not statement.startswith("PREPARE"):  # once for each connection
+                said.append(statement)
+            super().execute(statement, *values)
+
+    def lend(connection: Any, *_: Any) -> None:
+        connection.cursor_factory = Heard
 
     engine = app.state.database.engine
-    event.listen(engine, "before_cursor_execute", hear)
+    event.listen(engine, "checkout", lend)
     try:
         yield said
     finally:
-        event.remove(engine, "before_cursor_execute", hear)
+        event.remove(engine, "checkout", lend)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.metadata import version
 from importlib.resources import files
 from threading import Thread
@@ -71,6 +72,7 @@ HOT = (
     ogc.tiles.get_tile,
 )
 """What is asked for most often, and should cost least."""
+_PACKED = 5  # a page of 80 KB in 0.5 ms to 10.1 KB; 9, which is common, takes 2.7 ms to 9.3 KB
 
 
 def create_app(database: Database, settings: Settings) -> FastAPI:
@@ -109,14 +111,15 @@ def create_app(database: Database, settings: Settings) -> FastAPI:
     for resource in (maps, health, docs, sign_on, ogc):
         app.include_router(resource.router)
     app.include_router(editing.leftover)
-    app.router.routes.insert(0, Direct(app, HOT))
     web = files("gis_service") / "web"
     app.mount("/assets/vendor", StaticFiles(directory=str(web / "vendor"), check_dir=False), name="vendor")
     app.mount("/assets", StaticFiles(directory=str(web / "static")), name="assets")
     binary = (found.media_type for found in FORMATS.values() if found.write)
     packed = (*(kind.media_type for kind in NOT_PICTURES), *binary)
     as_they_are = (*DEFAULT_EXCLUDED_CONTENT_TYPES, *packed)
-    app.add_middleware(GZipMiddleware, minimum_size=1000, exclude_content_types=as_they_are)
+    packing = partial(GZipMiddleware, minimum_size=1000, compresslevel=_PACKED, exclude_content_types=as_they_are)
+    app.add_middleware(packing)
     app.add_middleware(Head)
+    app.add_middleware(Direct, service=app, endpoints=HOT, packing=packing)
     app.add_middleware(Headers)
     return app

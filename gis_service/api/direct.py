@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any, NoReturn, TypeVar
+from functools import lru_cache
+from typing import Any, TypeVar
 
 import orjson
 from fastapi import FastAPI, Request
@@ -22,9 +24,12 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from fastapi.routing import RouteContext, iter_route_contexts
 from starlette.concurrency import run_in_threadpool
-from starlette.routing import BaseRoute, Match, NoMatchFound
-from starlette.types import Receive, Scope, Send
+from starlette.datastructures import QueryParams
+from starlette.middleware.exceptions import ExceptionMiddleware
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+_ANSWER = "gis.answer"
+_THREADS = 40  # as many as FastAPI has for what it answers
 _PLACE = "x"
 """What stands for a parameter of a path where two paths are compared."""
 
@@ -41,34 +46,54 @@ async def in_thread(call: Callable[..., Found], *given: Any, **named: Any) -> Fo
     return await run_in_threadpool(call, *given, **named)
 
 
-class Direct(BaseRoute):
-    """Answers GET of some routes of an application; everything else is left to the routes that follow.
+class Direct:
+    """Answers GET of some routes of a service before its other middlewares see it; every other request is passed on.
 
-    `endpoints` are functions that are declared as routes of `app` already, each `def`, and none with a body.
+    `endpoints` are functions that are declared as routes of `service` already, each `def`, and none with a body.
+    `packing` is the middleware that packs answers; what a route refuses, the service's own handlers tell.
     """
 
-    def __init__(self, app: FastAPI, endpoints: Iterable[Callable[..., Any]]) -> None:
-        routes = list(iter_route_contexts(app.routes))
-        self._ways = [_way(routes, endpoint) for endpoint in endpoints]
+    def __init__(
+        self,
+        app: ASGIApp,
+        service: FastAPI,
+        endpoints: Iterable[Callable[..., Any]],
+        packing: Callable[[ASGIApp], ASGIApp],
+    ) -> None:
+        routes = list(iter_route_contexts(service.routes))
+        self._app = app
+        self._ways = tuple(_way(routes, endpoint) for endpoint in endpoints)
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="direct")
+        self._told = packing(ExceptionMiddleware(_tell, service.exception_handlers))
 
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Return whether the request is for one of the routes, and which."""
+    def way(self, scope: Scope) -> tuple[_Way, dict[str, str]] | None:
+        """Return the route that a request is for, and the parameters in its path; None where it is none of these."""
         if scope["type"] == "http" and scope["method"] == "GET" and not scope.get("root_path"):
             for way in self._ways:
                 if (given := way.given(scope["path"])) is not None:
-                    known = {"endpoint": way.steps[-1].call, "path_params": given, "route": way.route, "way": way}
-                    return Match.FULL, known
-        return Match.NONE, {}
+                    return way, given
+        return None
 
-    def url_path_for(self, name: str, /, **path_params: Any) -> NoReturn:  # noqa: ANN401 - whatever a path takes
-        """Leave every name to the routes that follow."""
-        raise NoMatchFound(name, path_params)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or pass it on."""
+        if (found := self.way(scope)) is None:
+            await self._app(scope, receive, send)
+            return
+        way, given = found
+        scope.update(route=way.route, endpoint=way.steps[-1].call, path_params=given)
+        try:
+            request = Request(scope, receive)
+            scope[_ANSWER] = await asyncio.get_running_loop().run_in_executor(self._threads, way.answer, request)
+        except Exception as error:  # noqa: BLE001 - it goes on to the service's handlers
+            scope[_ANSWER] = error
+        await self._told(scope, receive, send)
 
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request that matches."""
-        way: _Way = scope["way"]
-        response = await run_in_threadpool(way.answer, Request(scope, receive, send))
-        await response(scope, receive, send)
+
+async def _tell(scope: Scope, receive: Receive, send: Send) -> None:
+    answer: Response | Exception = scope[_ANSWER]
+    if isinstance(answer, Exception):
+        raise answer
+    await answer(scope, receive, send)
 
 
 class _Step:
@@ -84,19 +109,29 @@ class _Step:
         self._yields = inspect.isgeneratorfunction(said.call)
         self._of_path, self._of_query = said.path_params, [(field.alias, field) for field in said.query_params]
         self._defaults = {f.name: f.default for f in said.query_params if not f.field_info.is_required()}
+        self._read = lru_cache(maxsize=1024)(self._read_anew)
 
-    def given(self, request: Request) -> tuple[dict[str, Any], list[Any]]:
+    def given(self, request: Request) -> tuple[dict[str, Any], Sequence[Any]]:
         """Return what the address says for the arguments, and what is wrong with it."""
         values: dict[str, Any] = self._defaults | ({self._request: request} if self._request else {})
+        if not self._of_path and not self._of_query:
+            return values, ()
         query = request.query_params
-        asked = [field for name, field in self._of_query if name in query or field.name not in values]
-        wrong: list[Any] = []
-        for fields, said in ((self._of_path, request.path_params), (asked, query)):
-            if fields:
-                found, faults = request_params_to_args(fields, said)
-                values |= found
-                wrong += faults
-        return values, wrong
+        asked = tuple((name, query.get(name)) for name, f in self._of_query if name in query or f.name not in values)
+        if not self._of_path and not asked:
+            return values, ()
+        found, faults = self._read(tuple(request.path_params[field.alias] for field in self._of_path), asked)
+        return values | found, faults
+
+    def _read_anew(
+        self, path: tuple[str, ...], query: tuple[tuple[str, str | None], ...]
+    ) -> tuple[dict[str, Any], Sequence[Any]]:
+        """Return what parameters of the path and of the query say, and what is wrong with them, as FastAPI has it."""
+        fields = {field.alias: field for field in self._of_path}
+        values, faults = request_params_to_args(self._of_path, dict(zip(fields, path, strict=True)))
+        asked = [field for name, field in self._of_query if name in dict(query)]
+        found, others = request_params_to_args(asked, QueryParams([(name, it) for name, it in query if it is not None]))
+        return values | found, [*faults, *others]
 
     def called(self, values: dict[str, Any], stack: ExitStack) -> Any:  # noqa: ANN401 - whatever it returns
         """Return what the function returns or yields, or what it does as a coroutine that waits for nothing."""

@@ -9,17 +9,19 @@ from datetime import date, datetime, timedelta
 from threading import BoundedSemaphore
 from typing import Any
 
+import psycopg2
 from psycopg2 import ProgrammingError
 from psycopg2.extensions import QuotedString
-from sqlalchemy import Connection, Row, create_engine, event, text
+from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from gis_service.database import district as _district
 from gis_service.database.district import District
-from gis_service.database.known import KNOWN, keep, known
+from gis_service.database.known import KNOWN, forget, keep, known
 from gis_service.database.objects import past_of
+from gis_service.database.prepared import keep_prepared, prepared
 from gis_service.database.refusals import refusals
 from gis_service.database.service_role import service_login
 from gis_service.errors import DatabaseError
@@ -60,6 +62,8 @@ class Database:
             },
         )
         event.listen(self.engine, "connect", _warm)
+        event.listen(self.engine, "checkin", _as_it_came)
+        keep_prepared(self.engine)
         self._streams = BoundedSemaphore(max(1, settings.pool_size // 2))
 
     def for_service(self) -> Database:
@@ -110,15 +114,15 @@ class Database:
 
         It begins and ends in words of our own, which go along with the first question; psycopg2 would send them alone.
         """
-        first = f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {self._reader(as_of)};{KNOWN}"
-        with self._opened(first, isolation_level="AUTOCOMMIT") as connection:
+        first = f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {self._reader(as_of)}"
+        with self._opened(first, knows=True, bare=True) as connection:
+            end = "ROLLBACK"
             try:
                 yield connection
-            except BaseException:
-                with suppress(DBAPIError):
-                    connection.exec_driver_sql("ROLLBACK")
-                raise
-            connection.exec_driver_sql("COMMIT")
+                end = "COMMIT"
+            finally:
+                with suppress(psycopg2.Error):  # it is gone, and has ended with that
+                    _driver(connection).cursor().execute(end)
 
     def _reader(self, as_of: date | None) -> str:
         """Return what is said at the beginning of a transaction that reads."""
@@ -129,9 +133,9 @@ class Database:
             said += f'; SET LOCAL search_path = "{past_of(self.schema)}", "{self.schema}", public'
         return said
 
-    def ask(self, question: str) -> Row[Any]:
+    def ask(self, question: str) -> Any:  # noqa: ANN401 - a row
         """Return the row that answers a question of which it does not matter who asks, nor what else is asked."""
-        with self._opened(question, isolation_level="AUTOCOMMIT") as connection:
+        with self._opened(question, bare=True) as connection:
             return known(connection)
 
     @contextmanager
@@ -160,31 +164,29 @@ class Database:
     @contextmanager
     def _begun(self, first: str) -> Iterator[Connection]:
         """Yield a connection in a transaction whose first statements are these, sent at once."""
-        with self._opened(first) as connection:
-            transaction = connection.get_transaction()
-            assert transaction
-            with transaction:
-                yield connection
+        with self._opened(first) as connection, connection.begin():
+            yield connection
 
-    def _opened(self, first: str, **options: str) -> Connection:
+    def _opened(self, first: str, *, knows: bool = False, bare: bool = False) -> Connection:
         """Return a connection that has taken these statements, and keeps the row that the last of them gave.
 
         They show whether the server has ended it while it lay idle, which would cost a question otherwise: then they
-        are said again to a fresh one.
+        are said again to a fresh one. What it `knows` is asked last. If `bare`, psycopg2 begins no transaction.
         """
         try:
             for again in (True, False):
-                connection = self.engine.connect().execution_options(**options)
+                connection = self.engine.connect()
                 try:
-                    found = connection.exec_driver_sql(first)
-                except DBAPIError as error:
+                    _say(connection, first, knows=knows, bare=bare)
+                except psycopg2.Error as error:
+                    if gone := bool(_driver(connection).closed):
+                        connection.invalidate(error)
                     connection.close()
-                    if not (again and error.connection_invalidated):
-                        raise
+                    if not (again and gone):
+                        dialect = self.engine.dialect
+                        raise DBAPIError.instance(first, None, error, psycopg2.Error, dialect=dialect) from error
                 else:
                     break
-            if found.returns_rows:
-                keep(connection, found.one())
         except OperationalError as error:
             raise DatabaseError(
                 "无法连接数据库，请检查数据库是否已启动（gis db status）以及 GIS_DATABASE_URL。",
@@ -208,7 +210,7 @@ def note(
     takes back.
     """
     given = _noted(user=user, reason=reason, valid_from=valid_from, transition=transition, undoes=undoes)
-    connection.exec_driver_sql(given)
+    connection.exec_driver_sql(given.replace("%", "%%"))
 
 
 def _noted(
@@ -232,7 +234,29 @@ def not_before(connection: Connection, moment: datetime | None) -> None:
 def _quoted(value: str) -> str:
     quoted = QuotedString(value)
     quoted.encoding = "utf-8"
-    return str(quoted.getquoted(), "utf-8").replace("%", "%%")
+    return str(quoted.getquoted(), "utf-8")
+
+
+def _say(connection: Connection, first: str, *, knows: bool, bare: bool) -> None:
+    """Say the first words on a connection, past SQLAlchemy, which would make a result of each."""
+    there = _driver(connection)
+    if bare:
+        there.autocommit = True
+    with there.cursor() as cursor:
+        cursor.execute(f"{first}; {prepared(connection, cursor, KNOWN)}" if knows else first)
+        if cursor.description:
+            keep(connection, cursor.description, cursor.fetchone())
+
+
+def _driver(connection: Connection) -> Any:  # noqa: ANN401 - psycopg2 publishes no types
+    return connection.connection.driver_connection
+
+
+def _as_it_came(there: Any, record: ConnectionPoolEntry) -> None:  # noqa: ANN401 - psycopg2 publishes no types
+    """Leave a connection to whoever is lent it next as if it were new."""
+    forget(record.info)
+    if there and not there.closed:
+        there.autocommit = False
 
 
 def _warm(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:

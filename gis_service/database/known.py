@@ -5,9 +5,11 @@ Nearly every request needs it, and as a question of its own it would cost one mo
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 KNOWN = """
 SELECT d.key, d.name_zh, d.name_en, d.clock, d.metric_srid, d.illustrative,
@@ -19,18 +21,24 @@ SELECT d.key, d.name_zh, d.name_en, d.clock, d.metric_srid, d.illustrative,
     pg_current_snapshot()::text AS snapshot
 FROM district d LEFT JOIN gis_user() u ON true"""
 """The statement; where there is no such user, or she is no longer active, her columns are null."""
-_OPTION = "gis_known"
+_KEPT = "gis_known"
 
 
-def keep(connection: Connection, row: Row[Any]) -> None:
-    """Keep what was found with the connection, for as long as it is lent."""
-    connection.execution_options(**{_OPTION: row})
+def keep(connection: Connection, description: Sequence[Any], row: Sequence[Any]) -> None:
+    """Keep a row that was found with the connection, for as long as it is lent."""
+    named = {column.name: value for column, value in zip(description, row, strict=True)}
+    connection.info[_KEPT] = SimpleNamespace(**named)
 
 
-def known(connection: Connection) -> Row[Any]:
+def forget(info: dict[Any, Any]) -> None:
+    """Keep it no longer: the connection is given back."""
+    info.pop(_KEPT, None)
+
+
+def known(connection: Connection) -> Any:  # noqa: ANN401 - a row: its columns by their names
     """Return what was asked when the transaction began, or asks now.
 
     In a transaction that reads it holds throughout: it sees one state.
     """
-    found: Row[Any] | None = connection.get_execution_options().get(_OPTION)
+    found = connection.info.get(_KEPT)
     return connection.exec_driver_sql(KNOWN).one() if found is None else found

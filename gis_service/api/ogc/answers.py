@@ -112,7 +112,7 @@ def link(rel: str, href: str, media_type: str, title: str = "") -> dict[str, str
 def asked(request: Request, **other: str | None) -> str:
     """Return the address that was asked, with other values for some parameters; None leaves one out."""
     query = {key: value for key, value in (dict(request.query_params) | other).items() if value is not None}
-    bare = str(request.url.replace(query=""))
+    bare = str(request.url).partition("?")[0]
     return f"{bare}?{urlencode(query)}" if query else bare
 
 

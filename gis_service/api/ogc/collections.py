@@ -7,7 +7,6 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
-from sqlalchemy import true
 
 from gis_service.api.deps import ConnectionDep, DistrictDep, LanguageDep, LayerDep, UserDep
 from gis_service.api.ogc import pages
@@ -69,7 +68,7 @@ def get_collection(
     held = extent(connection, layer)
     found = _collection(request, layer, held, crs, language)
     if kind == HTML:
-        first, fields = page(connection, layer, true(), Turn(_FIRST)), described(layer, user, language)
+        first, fields = page(connection, layer, (), Turn(_FIRST)), described(layer, user, language)
         return pages.collection(request, connection, layer, found, held, first, fields, language)
     return document(request, found | {"links": [*self_links(request, kind, DOCUMENTS), *found["links"][1:]]})
 

@@ -197,10 +197,10 @@ def list_items(
     """Return a page of features that match, with a link to the next. Any queryable is a parameter, too: `?status=…`."""
     kind = chosen(request, f, ITEMS)
     if kind in FILES.values():
-        found = bare(connection, layer, asked_for.clause, turn)
+        found = bare(connection, layer, asked_for.clauses, turn)
     else:
         drawn = CRS84 if kind == HTML else crs  # a page draws them
-        found = page(connection, layer, asked_for.clause, turn, properties=properties, crs=drawn)
+        found = page(connection, layer, asked_for.clauses, turn, properties=properties, crs=drawn)
     matched = _matched(connection, layer, asked_for, found, turn)
     links = [*self_links(request, kind, ITEMS), link("collection", of_layer(request, layer), "application/json")]
     if found.following:
@@ -219,14 +219,14 @@ def _matched(connection: Connection, layer: type[Layer], asked_for: Asked, found
     """Return how many features match; None where counting them would take longer than it is worth."""
     if turn.after:
         return None
-    if found.following is None and (found.ids or not turn.offset):
-        return turn.offset + len(found.ids)
+    if found.following is None and (found.number or not turn.offset):
+        return turn.offset + found.number
     return count(connection, layer, asked_for.words, lambda: counted(connection, layer, asked_for.clause))
 
 
 def _headers(found: Page, matched: int | None, links: Links, crs: Crs) -> dict[str, str]:
     """Return what an answer of any format says in its head: how many features, in which CRS, and where the next are."""
-    headers = {"Content-Crs": f"<{crs.uri}>", "OGC-NumberReturned": str(len(found.ids))}
+    headers = {"Content-Crs": f"<{crs.uri}>", "OGC-NumberReturned": str(found.number)}
     if matched is not None:
         headers["OGC-NumberMatched"] = str(matched)
     following = next((other for other in links if other["rel"] == "next"), None)
@@ -236,7 +236,7 @@ def _headers(found: Page, matched: int | None, links: Links, crs: Crs) -> dict[s
 
 
 def _page(request: Request, found: Page, matched: int | None, links: Links, headers: dict[str, str]) -> Response:
-    said = {"numberReturned": len(found.ids)} | ({} if matched is None else {"numberMatched": matched})
+    said = {"numberReturned": found.number} | ({} if matched is None else {"numberMatched": matched})
     moment = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     head = orjson.dumps({"type": "FeatureCollection", **said, "timeStamp": moment, "links": links})
     tag = weak_tag(found.features, orjson.dumps(said), orjson.dumps(links))

@@ -70,7 +70,7 @@ def items(
         "features": features,
         "shown": list(layer.fields())[:_SHOWN],
         "matched": matched,
-        "number": len(found.ids),
+        "number": found.number,
         "first": asked(request, after=None, offset=None) if "after" in given or "offset" in given else None,
         "next": next((one["href"] for one in links if one["rel"] == "next"), None),
         "geojson": asked(request, f="json"),
