@@ -39,7 +39,7 @@ from gis_service.features import features
 from gis_service.filters import filterable
 from layers import Layer
 
-MOST_COUNTED = 100_000
+MOST_COUNTED = 20_000
 """How far records that a filter chooses are counted; where there are more their number is not said."""
 
 

@@ -21,7 +21,7 @@ from fastapi import FastAPI, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import request_params_to_args
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import Response
+from fastapi.responses import Response, StreamingResponse
 from fastapi.routing import RouteContext, iter_route_contexts
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import QueryParams
@@ -83,10 +83,18 @@ class Direct:
         scope.update(route=way.route, endpoint=way.steps[-1].call, path_params=given)
         try:
             request = Request(scope, receive)
-            scope[_ANSWER] = await asyncio.get_running_loop().run_in_executor(self._threads, way.answer, request)
+            answer: Response | Exception = await asyncio.get_running_loop().run_in_executor(
+                self._threads, way.answer, request
+            )
         except Exception as error:  # noqa: BLE001 - it goes on to the service's handlers
-            scope[_ANSWER] = error
-        await self._told(scope, receive, send)
+            answer = error
+        packs = "gzip" in request.headers.get("accept-encoding", "")
+        if isinstance(answer, Response) and not isinstance(answer, StreamingResponse) and not packs:
+            answer.headers.add_vary_header("Accept-Encoding")
+            await answer(scope, receive, send)
+        else:
+            scope[_ANSWER] = answer
+            await self._told(scope, receive, send)
 
 
 async def _tell(scope: Scope, receive: Receive, send: Send) -> None:

@@ -15,7 +15,7 @@ from fastapi.responses import Response
 from geoalchemy2 import Geometry
 from shapely import Geometry as Shape
 from shapely import to_wkb
-from sqlalchemy import ColumnElement, Connection, and_, func, or_
+from sqlalchemy import ColumnElement, Connection, and_, case, false, func, or_, true
 
 from gis_service.api.deps import (
     AsOfDep,
@@ -141,7 +141,13 @@ def _numbers(text: str) -> list[float]:
 def _inside(layer: type[Layer], shape: Shape) -> ColumnElement[bool]:
     """Select what a shape touches, boxes first so that the index is used; and what has no place."""
     box = func.ST_GeomFromWKB(to_wkb(shape), STORED_SRID, type_=Geometry)
-    inside = and_(layer.geom.op("&&", is_comparison=True)(box), func.ST_Intersects(layer.geom, box))
+    near = layer.geom.op("&&", is_comparison=True)(box)
+    if layer.geometry == ("Point",) and shape.equals(shape.envelope):
+        # CASE keeps from PostgreSQL that these are four conditions: it would take their meeting for far too rare
+        (west, south, east, north), x, y = shape.bounds, func.ST_X(layer.geom), func.ST_Y(layer.geom)
+        inside = and_(near, case((and_(x >= west, x <= east, y >= south, y <= north), true()), else_=false()))
+    else:
+        inside = and_(near, func.ST_Intersects(layer.geom, box))
     return inside if layer.placed else or_(inside, layer.geom.is_(None))
 
 
