@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
+from typing import Any
 
+import httpx
 import sqlalchemy as sa
 
 from gis_service.access import hashed
@@ -37,3 +39,9 @@ def signed_in(
 def bearing(secret: str) -> dict[str, str]:
     """Return the header by which a token is shown."""
     return {"Authorization": f"Bearer {secret}"}
+
+
+def as_(district: Database, root: str, role: Any, **limits: Any) -> httpx.Client:
+    """Return the client of somebody with a role and limits, of a service at `root`."""
+    name = f"{role} {sorted(limits.items())}"
+    return httpx.Client(base_url=root, headers=bearing(signed_in(district, name, role, **limits)), timeout=60)

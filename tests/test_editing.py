@@ -15,7 +15,7 @@ import shapely
 from conftest import copied
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from people import bearing, signed_in
+from people import as_, bearing, signed_in
 from records import records
 from serving import serving
 
@@ -57,12 +57,6 @@ def client(district: Database, root: str) -> Iterator[httpx.Client]:
     """An editor's."""
     with httpx.Client(base_url=root, headers=bearing(signed_in(district, "王工", "editor")), timeout=60) as client:
         yield client
-
-
-def as_(district: Database, root: str, role: Any, **limits: Any) -> httpx.Client:
-    """Return the client of somebody else."""
-    name = f"{role} {sorted(limits.items())}"
-    return httpx.Client(base_url=root, headers=bearing(signed_in(district, name, role, **limits)), timeout=60)
 
 
 def feature(geometry: Any = HERE, **properties: Any) -> dict[str, Any]:

@@ -16,7 +16,7 @@ import pytest
 import shapely
 from conftest import copied
 from openapi_spec_validator import validate
-from people import bearing, signed_in
+from people import as_, bearing, signed_in
 from qgis import CRS84, Qgis, Refused
 from serving import serving
 
@@ -51,12 +51,6 @@ def client(district: Database, root: str) -> Iterator[httpx.Client]:
     """An editor's."""
     with httpx.Client(base_url=root, headers=bearing(signed_in(district, "王工", "editor")), timeout=60) as client:
         yield client
-
-
-def as_(district: Database, root: str, role: Any, **limits: Any) -> httpx.Client:
-    """Return the client of somebody else."""
-    name = f"{role} {sorted(limits.items())}"
-    return httpx.Client(base_url=root, headers=bearing(signed_in(district, name, role, **limits)), timeout=60)
 
 
 def feature(geometry: Any = HERE, **properties: Any) -> dict[str, Any]:

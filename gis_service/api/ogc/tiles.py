@@ -29,8 +29,8 @@ from gis_service.api.ogc.answers import (
     told,
     vector_tile,
 )
-from gis_service.api.ogc.items import AskedDep
 from gis_service.api.ogc.schemas import queryable
+from gis_service.api.ogc.selection import AskedDep
 from gis_service.api.pages import render
 from gis_service.crs import CRS84
 from gis_service.errors import UnknownName
