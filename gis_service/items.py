@@ -150,13 +150,14 @@ def page(
     UnknownValue
         Where the token is none of this order.
     """
-    ordered, pointed = turn.ordered(layer), turn.limit <= _GUESSED_FROM
+    pointed = turn.limit <= _GUESSED_FROM
+    ordered = turn.ordered(layer)
     begin = _place(turn.after, ordered) if turn.after else ()
-    if clauses or turn.keys:
+    if turn.keys:
         query = features(layer, properties, crs, pointed=pointed).where(*clauses, *_behind(ordered, begin))
         found, number, following = turn.found(connection, _page(query, ordered, _together))
     else:
-        statement = _plain(layer, properties, crs, pointed=pointed)
+        statement = _by_id(layer, properties, crs, tuple(clauses), pointed=pointed)
         found, number, following = turn.found(connection, statement, behind=_id(begin))
     return Page(number, following, (found or "").encode())
 
@@ -186,13 +187,19 @@ def _page(
     return select(*(one.scalar_subquery() for one in (select(together(on_it)), number, last)))
 
 
-@lru_cache(maxsize=256)  # who asks chooses the properties
-def _plain(
-    layer: type[Layer], properties: tuple[str, ...] | None, crs: Crs, *, pointed: bool
+@lru_cache(maxsize=256)  # who asks chooses the properties, and the clauses; those of one text of CQL2 are the same
+def _by_id(
+    layer: type[Layer],
+    properties: tuple[str, ...] | None,
+    crs: Crs,
+    clauses: tuple[ColumnElement[bool], ...],
+    *,
+    pointed: bool,
 ) -> Select[tuple[str, int, list[str | None]]]:
-    """Return what finds a page of a whole layer by key, made once, and kept prepared."""
-    query = features(layer, properties, crs, pointed=pointed).where(layer.id > bindparam("behind"))
-    return _page(query, Turn(0).ordered(layer), _together).execution_options(**kept("behind", *_OF_TURN))
+    """Return what finds a page in the order of ids; that of a whole layer is kept prepared."""
+    query = features(layer, properties, crs, pointed=pointed).where(*clauses, layer.id > bindparam("behind"))
+    statement = _page(query, Turn(0).ordered(layer), _together)
+    return statement if clauses else statement.execution_options(**kept("behind", *_OF_TURN))
 
 
 def _together(rows: Subquery) -> ColumnElement[Any]:
