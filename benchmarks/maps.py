@@ -22,7 +22,7 @@ def works(stand: Stand, _seconds: float) -> Iterator[Work]:
     with serving(stand, "gis") as servers:
         targets = {
             "Folium, no data": call(lambda: _size(folium.Map([26.03, 119.32])), "bytes"),
-            "gis": answer(servers["gis"], "/maps/status"),
+            "gis": answer(servers["gis"], "/maps/status", times=21),
         }
         if stand.features <= _MOST:
             engine = sa.create_engine(stand.engine_url)

@@ -28,7 +28,7 @@ def works(stand: Stand, _seconds: float) -> Iterator[Work]:
     with serving(stand, "gis") as servers:
         targets = {
             "stored area": query(stand, _STORED),
-            "gis": answer(servers["gis"], f"/api/statistics/{LAYER}?group=status"),
+            "gis": answer(servers["gis"], f"/api/statistics/{LAYER}?group=status", times=21),
             "PostGIS join": query(stand, _JOINED),
             "GeoPandas": call(frames),
             "DuckDB": call(lambda: len(data.duck.execute(_SQL).fetchall())),
