@@ -1,9 +1,11 @@
-"""What PostgreSQL writes itself, streamed: COPY pushes, we pull."""
+"""What PostgreSQL writes itself, streamed: COPY pushes, we pull; from several connections by turns."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
-from contextlib import closing, contextmanager, suppress
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
+from math import inf
 from queue import Queue
 from threading import Lock, Thread
 from typing import Any
@@ -15,6 +17,8 @@ from gis_service.errors import GisError
 
 Told = Callable[[BaseException], GisError]
 """Says in words what an error of the database means."""
+Asked = Sequence[tuple[Connection, ClauseElement]]
+"""Queries, each with the connection that answers it."""
 _BYTES = 1 << 19
 _WAITING = 2
 """Pieces that wait at most until they are read: PostgreSQL waits as long."""
@@ -22,118 +26,143 @@ _HEADER = 19
 _LENGTHS = 6  # 2 bytes for the number of columns, 4 for the length of the only one
 
 
-def rows(connection: Connection, query: ClauseElement, told: Told) -> Generator[list[memoryview]]:
-    """Stream the one text that each row of a query has, none of them null, some rows at a time.
+def rows(asked: Asked, told: Told, turn: float = inf) -> Generator[list[memoryview]]:
+    """Stream the one text that each row of some queries has, none of them null, some rows at a time.
 
-    COPY's binary format gives them as they are: its text format would double the backslashes of JSON, and looks at
-    every byte for what it has to quote.
+    Queries run side by side, each on a connection of its own, and are read by turns of so many rows. COPY's binary
+    format gives texts as they are: its text format would double the backslashes of JSON, and looks at every byte for
+    what it has to quote.
 
     Raises
     ------
     GisError
         What `told` makes of an error of the database.
     """
-    skipped = _HEADER
-    with closing(_copied(connection, query, "FORMAT binary", told)) as parts:
+    with closing(_in_turns(asked, "FORMAT binary", told, turn)) as parts:
         for part in parts:
-            part[0] = part[0][skipped:]
-            skipped = 0
-            if len(part[-1]) < _LENGTHS:  # the end has no row
-                part.pop()
-            if part:
-                yield [memoryview(row)[_LENGTHS:] for row in part]  # no copies: they are large
+            yield [memoryview(row)[_LENGTHS:] for row in part]  # no copies: they are large
 
 
-def csv(connection: Connection, query: ClauseElement, told: Told) -> Generator[bytes]:
-    """Stream a query as CSV, whole rows at a time; raises as `rows` does."""
-    with closing(_copied(connection, query, "FORMAT csv", told)) as parts:
+def csv(asked: Asked, told: Told, turn: float = inf) -> Generator[bytes]:
+    """Stream queries as CSV, whole rows at a time; they are read by turns, and raise, as those of `rows`."""
+    with closing(_in_turns(asked, "FORMAT csv", told, turn)) as parts:
         for part in parts:
             yield b"".join(part)
 
 
-def _copied(connection: Connection, query: ClauseElement, options: str, told: Told) -> Generator[list[bytes]]:
-    """Yield what COPY writes for a query, some rows at a time; a reader that stops early cancels it.
+def _in_turns(asked: Asked, options: str, told: Told, turn: float) -> Generator[list[bytes]]:
+    """Yield what COPY writes for queries, some rows at a time; a reader that stops early cancels all of them."""
+    with ExitStack() as held:
+        copies = deque(held.enter_context(closing(_Copy(*one, options, turn))) for one in asked)
+        while copies:
+            yield from copies[0].rows(told)
+            if copies[0].over:
+                copies.popleft()
+            else:
+                copies.rotate(-1)
+
+
+class _Copy:
+    """What COPY writes for a query on one connection, a turn at a time.
 
     psycopg2 pushes COPY into a file while we want to pull: a thread pushes into a queue, whose size bounds the memory.
     """
-    driver: Any = connection.connection.driver_connection
-    statement = f"COPY ({_literal_sql(connection, query)}) TO STDOUT WITH ({options})"
-    queue: Queue[list[bytes] | None] = Queue(_WAITING)
-    failed: list[psycopg2.Error] = []
 
-    def push() -> None:
-        rows = _Rows(queue)
+    def __init__(self, connection: Connection, query: ClauseElement, options: str, turn: float) -> None:
+        self.over = False
+        self._connection, self._turn = connection, turn
+        self._driver: Any = connection.connection.driver_connection
+        self._header, self._least = (_HEADER, _LENGTHS) if "binary" in options else (0, 0)
+        self._queue: Queue[list[bytes] | None] = Queue(_WAITING)
+        self._failed: list[psycopg2.Error] = []
+        statement = f"COPY ({_literal_sql(connection, query)}) TO STDOUT WITH ({options})"
+        self._pusher = Thread(target=self._push, args=(statement,), name="export", daemon=True)
+        self._pusher.start()
+
+    def _push(self, statement: str) -> None:
+        rows = _Rows(self._queue, self._turn)
         try:
-            with driver.cursor() as cursor:
+            with self._driver.cursor() as cursor:
                 cursor.copy_expert(statement, rows)
             rows.pass_on()
         except psycopg2.Error as error:
-            failed.append(error)
+            self._failed.append(error)
         finally:
-            queue.put(None)
+            self._queue.put(None)
 
-    pusher = Thread(target=push, name="export", daemon=True)
-    pusher.start()
-    part: list[bytes] | None = []
-    try:
-        while (part := queue.get()) is not None:
-            yield part
-    finally:
-        finished = part is None
-        if not finished:
+    def rows(self, told: Told) -> Iterator[list[bytes]]:
+        """Yield the rows of a turn, some at a time; when there are no more of them, it is `over`."""
+        left = self._turn
+        while left > 0:
+            part = self._queue.get()
+            if part is None:
+                self.over = True
+                if self._failed:
+                    raise told(self._failed[0]) from self._failed[0]
+                return
+            left -= len(part)
+            part[0], self._header = part[0][self._header :], 0
+            if len(part[-1]) < self._least:  # the end has no row
+                part.pop()
+            if part:
+                yield part
+
+    def close(self) -> None:
+        """Stop it where it is not over: its connection stands in the middle of a COPY, and is given up."""
+        while not self.over:
             with suppress(psycopg2.Error):  # the database may be gone
-                driver.cancel()
-        while part is not None:
-            part = queue.get()
-        pusher.join()
-        if not finished:
-            connection.invalidate()  # it stands in the middle of a COPY
-    if failed:
-        raise told(failed[0]) from failed[0]
+                self._driver.cancel()  # again and again: it may not have begun
+            if self._queue.get() is None:
+                self.over = True
+                self._connection.invalidate()
+        self._pusher.join()
 
 
 class Brake:
-    """Stops a stream from another thread: its query is cancelled, and no further rows come."""
+    """Stops a stream from another thread: its queries are cancelled, and no further rows come."""
 
     def __init__(self) -> None:
-        self._lock, self._driver, self.pulled = Lock(), None, False
+        self._lock, self._drivers, self.pulled = Lock(), list[Any](), False
 
     def pull(self) -> None:
         """Stop it, now or as soon as it begins."""
         with self._lock:
             self.pulled = True
-            if self._driver is not None:
+            for driver in self._drivers:
                 with suppress(psycopg2.Error):  # the database may be gone
-                    self._driver.cancel()
+                    driver.cancel()
 
     @contextmanager
     def on(self, connection: Connection) -> Iterator[None]:
-        """Act on this connection, and on it only as long as it is ours."""
+        """Act on this connection too, and on it only as long as it is ours."""
+        driver = connection.connection.driver_connection
         with self._lock:
-            self._driver = connection.connection.driver_connection
+            self._drivers.append(driver)
         try:
             yield
         finally:
             with self._lock:
-                self._driver = None
+                self._drivers.remove(driver)
 
 
 class _Rows:
-    """A file for psycopg2, which writes row by row as PostgreSQL sends them; some go on together."""
+    """A file for psycopg2, which writes row by row as PostgreSQL sends them; some go on together, those of one turn."""
 
-    def __init__(self, queue: Queue[list[bytes] | None]) -> None:
-        self._queue, self._rows, self._size = queue, list[bytes](), 0
+    def __init__(self, queue: Queue[list[bytes] | None], turn: float) -> None:
+        self._queue, self._turn, self._left = queue, turn, turn
+        self._rows, self._size = list[bytes](), 0
 
     def write(self, row: bytes) -> None:
         self._rows.append(row)
         self._size += len(row)
-        if self._size >= _BYTES:
+        self._left -= 1
+        if self._size >= _BYTES or not self._left:
             self.pass_on()
 
     def pass_on(self) -> None:
         if self._rows:
             self._queue.put(self._rows)
-        self._rows, self._size = [], 0
+        self._rows, self._size, self._left = [], 0, self._left or self._turn
 
 
 def _literal_sql(connection: Connection, query: ClauseElement) -> str:

@@ -103,7 +103,7 @@ def _features(
             return outside_metric(line.code, line.srid)
         return DatabaseError("查询中断，请重试；详见日志。", "The query broke off. Try again; see the log.")
 
-    with closing(rows(connection, asked, told)) as parts:
+    with closing(rows([(connection, asked)], told)) as parts:
         for part in parts:
             for number, found in Counter(bytes(row[:NUMBER]) for row in part).items():
                 counts[names[int(number)]] += found

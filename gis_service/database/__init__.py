@@ -15,6 +15,7 @@ from psycopg2.extensions import QuotedString
 from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from gis_service.database import district as _district
@@ -32,6 +33,8 @@ __all__ = ["Database", "District", "not_before", "note"]
 # Measured on two million points: a generic plan does not know the size of a box (253 ms instead of 1.4), and starting
 # parallel workers costs a small request more than it saves.
 _SERVING = "-c plan_cache_mode=force_custom_plan -c max_parallel_workers_per_gather=0 -c jit=off"
+# A lock that somebody else waits for already never comes to the second of two connections: that waits for the first.
+_AT_ONCE = "SET LOCAL lock_timeout = '1s'"
 _PATIENCE = 5.0
 """Seconds that a request waits for a connection while others have them all; then it is told to come again."""
 
@@ -65,6 +68,7 @@ class Database:
         event.listen(self.engine, "checkin", _as_it_came)
         keep_prepared(self.engine)
         self._streams = BoundedSemaphore(max(1, settings.pool_size // 2))
+        self._second = BoundedSemaphore(settings.pool_size // 8)
 
     def for_service(self) -> Database:
         """Return the same district as the role that serves requests: it owns nothing, and the policies hold it."""
@@ -102,9 +106,13 @@ class Database:
             yield connection
 
     @contextmanager
-    def reading(self, as_of: date | None = None) -> Iterator[Connection]:
-        """Yield a read-only connection that sees one state throughout: of now, or as it stood at the end of a day."""
-        first = f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; {self._reader(as_of)}"
+    def reading(self, as_of: date | None = None, *, snapshot: str = "") -> Iterator[Connection]:
+        """Yield a read-only connection that sees one state throughout: of now, or as it stood at the end of a day.
+
+        It is the state that another transaction has exported as `snapshot`, where that is given.
+        """
+        seen = f"SET TRANSACTION SNAPSHOT '{snapshot}'; {_AT_ONCE}; " if snapshot else ""
+        first = f"SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; {seen}{self._reader(as_of)}"
         with self._begun(first) as connection:
             yield connection
 
@@ -156,6 +164,24 @@ class Database:
                 yield connection
         finally:
             self._streams.release()
+
+    @contextmanager
+    def beside(self, connection: Connection) -> Iterator[Connection | None]:
+        """Yield a second connection that sees the state of now that a streaming one does; None where none is free.
+
+        It is one of those that stream, and only an eighth of all are second ones: others are not to wait for them.
+        """
+        with ExitStack() as held:
+            for slots in (self._second, self._streams):
+                if not slots.acquire(blocking=False):
+                    yield None
+                    return
+                held.callback(slots.release)
+            snapshot = connection.exec_driver_sql("SELECT pg_export_snapshot()").scalar_one()
+            other = None
+            with suppress(PoolTimeout):  # the other half is in use
+                other = held.enter_context(self.reading(snapshot=snapshot))
+            yield other
 
     def district(self, connection: Connection) -> District:
         """Return the district's name, clock and metric CRS."""

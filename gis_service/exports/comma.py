@@ -10,12 +10,13 @@ from itertools import chain
 from typing import Any
 
 import shapely
-from sqlalchemy import ColumnElement, Text, literal_column
+from sqlalchemy import ColumnElement, Text, literal_column, select
 
 from gis_service import copied
 from gis_service.exports.columns import binary, headings, texts
 from gis_service.exports.format import Format
 from gis_service.exports.source import Source, broken_off
+from gis_service.exports.turns import asked
 from layers import Label
 
 _BOM = b"\xef\xbb\xbf"
@@ -41,14 +42,19 @@ def _place(source: Source) -> Iterator[ColumnElement[Any]]:
 def _pieces(source: Source) -> Generator[bytes]:
     columns = list(texts(source.layer, source.columns, source.language))
     if source.place.shift is None:
-        query = source.query(*columns, *_place(source))
-        chunks = _counted(source, copied.csv(source.connection, query, broken_off))
+        chunks = _counted(source, _copied(source, [*columns, *_place(source)]))
     else:
         chunks = _shifted(source, columns)
     head = _BOM + _written([[*headings(source.columns, source.language), *place_headings(source)]])
     with closing(chunks):
         first = next(chunks, b"")  # a query that fails at once fails before anything is sent
         yield from chain((head, first), chunks)
+
+
+def _copied(source: Source, columns: list[ColumnElement[Any]]) -> Generator[bytes]:
+    query = select(*columns).select_from(source.layer.__table__)
+    with asked(source, query) as (queries, turn), closing(copied.csv(queries, broken_off, turn)) as chunks:
+        yield from chunks
 
 
 def _counted(source: Source, chunks: Generator[bytes]) -> Generator[bytes]:

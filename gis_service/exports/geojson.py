@@ -8,18 +8,17 @@ from typing import Any
 
 import orjson
 import shapely
-from sqlalchemy import Select, func, select
 
 from gis_service.copied import rows
 from gis_service.exports.about import about, fields
 from gis_service.exports.columns import binary, headings
 from gis_service.exports.format import Format
 from gis_service.exports.source import Source, broken_off
+from gis_service.exports.turns import asked
 from gis_service.features import as_geojson
-from layers import Label, Layer
+from layers import Label
 
 _GEOMETRY = b'"geometry": '
-_RUN = 100
 
 
 def features(source: Source, between: bytes) -> Generator[bytes]:
@@ -27,9 +26,7 @@ def features(source: Source, between: bytes) -> Generator[bytes]:
     text = as_geojson(source.layer, properties=source.export.properties, crs=source.place)
     if source.place.shift is None:
         only = text.with_only_columns(text.selected_columns.feature, maintain_column_froms=True)
-        whole = source.export.is_whole and source.layer.geometry == ("Point",)
-        query = _in_runs(source.layer, only, between) if whole else source.chosen(only)
-        with closing(rows(source.connection, query, broken_off)) as parts:
+        with asked(source, only, between) as (queries, turn), closing(rows(queries, broken_off, turn)) as parts:
             for part in parts:
                 piece = between.join(part)
                 source.gone(piece.count(b"\n") + 1)
@@ -38,21 +35,6 @@ def features(source: Source, between: bytes) -> Generator[bytes]:
     for some in source.rows(source.chosen(text).add_columns(binary(source.layer, source.place))):
         shapes = shapely.to_geojson(source.place.shifted([row[-1] for row in some]))
         yield between.join(_with(row.feature.encode(), shape) for row, shape in zip(some, shapes, strict=True))
-
-
-def _in_runs(layer: type[Layer], text: Select[Any], between: bytes) -> Select[Any]:
-    """Return a SELECT of all features in the order of ids, a run of them in each row: a row costs more than its bytes.
-
-    It walks along the index to every so manieth id, and puts together what lies between two of them.
-    """
-    table = layer.__table__
-    ids = table.alias("ids")
-    begin = select(func.min(ids.c.id).label("id")).cte("begin", recursive=True)
-    following = select(ids.c.id).where(ids.c.id > begin.c.id).order_by(ids.c.id).offset(_RUN - 1).limit(1)
-    begin = begin.union_all(select(following.scalar_subquery()).where(begin.c.id.is_not(None)))
-    run = text.where(table.c.id >= begin.c.id).order_by(table.c.id).limit(_RUN).correlate(begin).subquery()
-    written = select(func.string_agg(run.c.feature, between.decode())).scalar_subquery()
-    return select(written).where(begin.c.id.is_not(None))
 
 
 def _with(feature: bytes, shape: str | None) -> bytes:
