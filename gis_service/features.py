@@ -39,7 +39,7 @@ from sqlalchemy.types import NullType
 
 from gis_service.crs import CRS84, Crs
 from gis_service.database.known import known
-from gis_service.database.prepared import kept
+from gis_service.database.prepared import Kept
 from gis_service.errors import UnknownName
 from gis_service.filters import where
 from layers import Label, Layer, Role, registry, with_role
@@ -204,9 +204,9 @@ def features(
 
 
 @lru_cache(maxsize=256)  # who asks chooses the properties
-def _one(layer: type[Layer], properties: tuple[str, ...] | None, crs: Crs) -> Select[Any]:
+def _one(layer: type[Layer], properties: tuple[str, ...] | None, crs: Crs) -> Kept:
     found = features(layer, properties, crs).add_columns(layer.version, layer.updated_at)
-    return found.where(layer.code == bindparam("code")).execution_options(**kept("code"))
+    return Kept(found.where(layer.code == bindparam("code")), "code")
 
 
 def page(
@@ -253,10 +253,11 @@ def one(
     UnknownName
         With codes that are near.
     """
-    found = connection.execute(_one(layer, properties, crs), {"code": code}).first()
+    found = _one(layer, properties, crs).row(connection, code=code)
     if found is None:
         raise unknown_feature(connection, layer, code)
-    return Found(code, str(found.feature).encode(), etag(found.id, found.version), found.updated_at)
+    number, feature, version, recorded = found
+    return Found(code, feature, etag(number, version), recorded)
 
 
 def unknown_feature(connection: Connection, layer: type[Layer], code: str) -> UnknownName:

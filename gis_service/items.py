@@ -32,7 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import array
 
 from gis_service.crs import CRS84, Crs
-from gis_service.database.prepared import kept
+from gis_service.database.prepared import Kept
 from gis_service.derived import derived
 from gis_service.errors import UnknownValue
 from gis_service.features import features
@@ -116,10 +116,16 @@ class Turn:
         """Return by what the records are put in order, so that each has a place of its own."""
         return (*self.keys, Key(layer.__table__.c.id, descending=False))
 
-    def found(self, connection: Connection, statement: Select[Any], **values: int) -> tuple[Any, int, str | None]:
+    def found(
+        self, connection: Connection, statement: Select[Any] | Kept, **values: int
+    ) -> tuple[Any, int, str | None]:
         """Return what a statement of `_page` finds: the rows put together, how many, and the token of the next page."""
-        turn = dict(zip(_OF_TURN, (self.limit, self.limit + 1, self.limit - 1, self.offset), strict=True))
-        found, some, key = connection.execute(statement, values | turn).one()
+        values |= zip(_OF_TURN, (self.limit, self.limit + 1, self.limit - 1, self.offset), strict=True)
+        if isinstance(statement, Kept):
+            found, some, key = statement.row(connection, **values)
+        else:
+            found, some, key = connection.execute(statement, values).one()
+            found = found.encode() if isinstance(found, str) else found
         return found, min(some, self.limit), _token(key) if some > self.limit else None
 
 
@@ -159,7 +165,7 @@ def page(
     else:
         statement = _by_id(layer, properties, crs, tuple(clauses), pointed=pointed)
         found, number, following = turn.found(connection, statement, behind=_id(begin))
-    return Page(number, following, (found or "").encode())
+    return Page(number, following, found or b"")
 
 
 def bare(connection: Connection, layer: type[Layer], clauses: Sequence[ColumnElement[bool]], turn: Turn) -> Page:
@@ -195,11 +201,11 @@ def _by_id(
     clauses: tuple[ColumnElement[bool], ...],
     *,
     pointed: bool,
-) -> Select[tuple[str, int, list[str | None]]]:
+) -> Select[tuple[str, int, list[str | None]]] | Kept:
     """Return what finds a page in the order of ids; that of a whole layer is kept prepared."""
     query = features(layer, properties, crs, pointed=pointed).where(*clauses, layer.id > bindparam("behind"))
     statement = _page(query, Turn(0).ordered(layer), _together)
-    return statement if clauses else statement.execution_options(**kept("behind", *_OF_TURN))
+    return statement if clauses else Kept(statement, "behind", *_OF_TURN)
 
 
 def _together(rows: Subquery) -> ColumnElement[Any]:

@@ -90,7 +90,12 @@ class Settings(BaseSettings):
     oidc_claim: str = Field("preferred_username", description="The provider's claim that is a user's name here.")
     language: Language = Field("zh", description="Language of pages where the reader has not chosen: zh or en.")
     workers: int = Field(1, ge=1, le=64, description="Processes that serve requests.")
-    pool_size: int = Field(8, ge=1, le=100, description="Database connections of each process that serves requests.")
+    pool_size: int = Field(
+        8,
+        ge=1,
+        le=100,
+        description="Database connections of each process that serves requests; hot reads have half as many more.",
+    )
     page_size: int = Field(100, ge=1, description="Features on a page where the client asks for no number.")
     page_limit: int = Field(10_000, ge=1, description="The most features on one page.")
     tiles_above: int = Field(

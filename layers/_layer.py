@@ -173,6 +173,7 @@ class Layer(Base):
             _check(cls)
 
     @classmethod
+    @cache
     def fields(cls) -> Mapping[str, Field]:
         """Return what people may read, by column name, in the order of declaration."""
         return MappingProxyType({c.name: c.info["field"] for c in cls.__table__.columns if "field" in c.info})

@@ -15,6 +15,7 @@ from people import bearing, signed_in
 from psycopg2.extensions import cursor
 from serving import running
 from sqlalchemy import event
+from sqlalchemy.pool import Pool
 
 from gis_service.api.app import HOT, create_app
 from gis_service.api.direct import Direct
@@ -130,25 +131,35 @@ def test_it_leaves_every_other_address_to_the_routes_that_have_it(app: FastAPI) 
 
 
 @contextmanager
-def _counted(app: FastAPI) -> Iterator[list[str]]:
+def _counted() -> Iterator[list[str]]:
     """Hear every statement that is sent, those that go past SQLAlchemy too."""
     said: list[str] = []
 
-    class Heard(cursor):  # type: ignore[misc]  # psycopg2 publishes no types
-        def execute(self, statement: str, *values: Any) -> None:
-            if not statement.startswith("PREPARE"):  # once for each connection
-                said.append(statement)
-            super().execute(statement, *values)
+    def heard(kind: type[cursor]) -> type[cursor]:
+        class Heard(kind):  # type: ignore[misc]  # psycopg2 publishes no types
+            def execute(self, statement: str, *values: Any) -> None:
+                if not statement.startswith("PREPARE"):  # once for each connection
+                    said.append(statement)
+                super().execute(statement, *values)
+
+        return Heard
+
+    own: dict[Any, type[cursor] | None] = {}
 
     def lend(connection: Any, *_: Any) -> None:
-        connection.cursor_factory = Heard
+        own[connection] = connection.cursor_factory
+        connection.cursor_factory = heard(connection.cursor_factory or cursor)
 
-    engine = app.state.database.engine
-    event.listen(engine, "checkout", lend)
+    def take_back(connection: Any, *_: Any) -> None:
+        connection.cursor_factory = own.pop(connection)
+
+    event.listen(Pool, "checkout", lend)
+    event.listen(Pool, "checkin", take_back)
     try:
         yield said
     finally:
-        event.remove(engine, "checkout", lend)
+        event.remove(Pool, "checkout", lend)
+        event.remove(Pool, "checkin", take_back)
 
 
 @pytest.mark.parametrize(
@@ -166,17 +177,17 @@ def _counted(app: FastAPI) -> Iterator[list[str]]:
     ],
 )
 def test_a_hot_read_asks_the_database_no_more_than_it_must(
-    app: FastAPI, both: tuple[httpx.Client, httpx.Client], address: str, most: int
+    both: tuple[httpx.Client, httpx.Client], address: str, most: int
 ) -> None:
     both[0].get(address).raise_for_status()  # what is counted once for a state of the data is counted now
-    with _counted(app) as said:
+    with _counted() as said:
         both[0].get(address).raise_for_status()
     assert len(said) == most, said
 
 
 def test_a_token_costs_one_question_more(own_sample: Database) -> None:
     app, hers = create_app(own_sample, Settings()), bearing(signed_in(own_sample, "li", "viewer"))
-    with running(app) as root, httpx.Client(base_url=root, timeout=30) as client, _counted(app) as said:
+    with running(app) as root, httpx.Client(base_url=root, timeout=30) as client, _counted() as said:
         client.get(ITEM).raise_for_status()
         without = len(said)
         client.get(ITEM, headers=hers).raise_for_status()

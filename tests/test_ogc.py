@@ -20,14 +20,16 @@ import yaml
 from jsonschema import Draft202012Validator, ValidationError
 from openapi_spec_validator import validate
 from people import bearing, signed_in
+from psycopg2.extensions import cursor
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 from serving import serving
-from sqlalchemy import Connection, event, text
+from sqlalchemy import text
 
 from gis_service import items
 from gis_service.api.ogc.answers import FILES
 from gis_service.database import Database
+from gis_service.database.prepared import driver
 from layers import registry
 
 SCHEMAS = Path(__file__).parents[2] / "shared" / "data" / "ogc" / "ogcapi-features-1" / "openapi" / "schemas"
@@ -631,14 +633,20 @@ def test_what_she_may_not_write_is_read_only(own_sample: Database) -> None:
 def test_a_page_begins_at_its_key_however_deep(sample_district: Database) -> None:
     hazards, plans = registry()["hazards"], []
 
-    def explained(connection: Connection, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
-        if "ST_AsGeoJSON" in statement and not statement.startswith("EXPLAIN"):
-            rows = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)
-            plans.append("\n".join(row[0] for row in rows))
+    class Explained(cursor):  # type: ignore[misc]  # psycopg2 publishes no types
+        def execute(self, statement: str, *values: Any) -> None:
+            first, _, executed = statement.partition("; ")
+            if executed.startswith("EXECUTE"):
+                super().execute(f"{first}; EXPLAIN {executed}", *values)
+                plans.append(b"\n".join(row[0] for row in self.fetchall()).decode())
+            super().execute(statement, *values)
 
     with sample_district.reading() as connection:
         connection.exec_driver_sql("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
         first = items.page(connection, hazards, (), items.Turn(5))
-        event.listen(connection, "before_cursor_execute", explained)
-        items.page(connection, hazards, (), items.Turn(5, first.following or ""))
+        driver(connection).cursor_factory = Explained
+        try:
+            items.page(connection, hazards, (), items.Turn(5, first.following or ""))
+        finally:
+            driver(connection).cursor_factory = None
     assert "Index Cond: (id > " in plans[0], plans[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -47,6 +48,7 @@ from gis_service.api.openapi import Documented
 from gis_service.attachments import Store
 from gis_service.attachments.kinds import NOT_PICTURES
 from gis_service.database import Database
+from gis_service.database.waiting import run_in_loop
 from gis_service.exports import FORMATS
 from gis_service.risk import Keeper
 from gis_service.sessions import Tries
@@ -83,9 +85,11 @@ def create_app(database: Database, settings: Settings) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         keeper.start()
         Thread(target=served.fill, daemon=True).start()
+        filling = asyncio.create_task(run_in_loop(served.fill))
         yield
+        await filling
         keeper.stop()
-        served.engine.dispose()
+        served.dispose()
 
     app = Documented(
         title="GIS service",

@@ -1,4 +1,4 @@
-"""The few hot reads, answered in one thread: what FastAPI was told of a route is worked out once, at the start.
+"""The few hot reads, answered in the event loop: what FastAPI was told of a route is worked out once, at the start.
 
 FastAPI walks through all routers for each request, through a route's dependencies as often as they are named, and
 changes threads for each that is `def`: more of a small request than PostgreSQL takes. Here the same functions are
@@ -28,8 +28,10 @@ from starlette.datastructures import QueryParams
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gis_service.database.waiting import NotHere, in_loop, run_in_loop
+
 _ANSWER = "gis.answer"
-_THREADS = 40  # as many as FastAPI has for what it answers
+_THREADS = 40  # for what is not answered in the loop; as many as FastAPI has
 _PLACE = "x"
 """What stands for a parameter of a path where two paths are compared."""
 
@@ -38,12 +40,12 @@ Found = TypeVar("Found")
 
 
 async def in_thread(call: Callable[..., Found], *given: Any, **named: Any) -> Found:  # noqa: ANN401 - what it takes
-    """Call what takes its time in a thread, or here where this is one already."""
+    """Call what takes its time in a thread; or here, where this is one already, or waits without holding up others."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
         return call(*given, **named)
-    return await run_in_threadpool(call, *given, **named)
+    return call(*given, **named) if in_loop() else await run_in_threadpool(call, *given, **named)
 
 
 class Direct:
@@ -83,9 +85,7 @@ class Direct:
         scope.update(route=way.route, endpoint=way.steps[-1].call, path_params=given)
         try:
             request = Request(scope, receive)
-            answer: Response | Exception = await asyncio.get_running_loop().run_in_executor(
-                self._threads, way.answer, request
-            )
+            answer: Response | Exception = await self._answer(way, request)
         except Exception as error:  # noqa: BLE001 - it goes on to the service's handlers
             answer = error
         packs = "gzip" in request.headers.get("accept-encoding", "")
@@ -95,6 +95,13 @@ class Direct:
         else:
             scope[_ANSWER] = answer
             await self._told(scope, receive, send)
+
+    async def _answer(self, way: _Way, request: Request) -> Response:
+        """Answer in the loop what waits for the database only; and anew in a thread what turns out to take more."""
+        try:
+            return await run_in_loop(way.answer, request)
+        except NotHere:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, way.answer, request)
 
 
 async def _tell(scope: Scope, receive: Receive, send: Send) -> None:

@@ -10,33 +10,27 @@ from threading import BoundedSemaphore
 from typing import Any
 
 import psycopg2
-from psycopg2 import ProgrammingError
 from psycopg2.extensions import QuotedString
-from sqlalchemy import Connection, create_engine, event, text
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy import Connection, Engine, make_url, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.pool import ConnectionPoolEntry
 
 from gis_service.database import district as _district
 from gis_service.database.district import District
-from gis_service.database.known import KNOWN, forget, keep, known
+from gis_service.database.engines import PATIENCE, engine_of, say
+from gis_service.database.known import known
 from gis_service.database.objects import past_of
-from gis_service.database.prepared import keep_prepared, prepared
+from gis_service.database.prepared import driver, wrapped
 from gis_service.database.refusals import refusals
 from gis_service.database.service_role import service_login
+from gis_service.database.waiting import END, away_from_loop, in_loop, waiting_in_loop
 from gis_service.errors import DatabaseError
 from gis_service.settings import Settings
 
 __all__ = ["Database", "District", "not_before", "note"]
 
-# Measured on two million points: a generic plan does not know the size of a box (253 ms instead of 1.4), and starting
-# parallel workers costs a small request more than it saves.
-_SERVING = "-c plan_cache_mode=force_custom_plan -c max_parallel_workers_per_gather=0 -c jit=off"
 # A lock that somebody else waits for already never comes to the second of two connections: that waits for the first.
 _AT_ONCE = "SET LOCAL lock_timeout = '1s'"
-_PATIENCE = 5.0
-"""Seconds that a request waits for a connection while others have them all; then it is told to come again."""
 
 
 class Database:
@@ -53,22 +47,20 @@ class Database:
     def __init__(self, url: str, settings: Settings) -> None:
         self.settings = settings
         self.schema = settings.district
-        self.engine = create_engine(
-            url,
-            pool_size=settings.pool_size,
-            max_overflow=0,
-            pool_timeout=_PATIENCE,
-            connect_args={
-                "options": f'-c search_path="{self.schema}",public {_SERVING}',
-                "application_name": "gis_service",
-                "connect_timeout": 10,
-            },
-        )
-        event.listen(self.engine, "connect", _warm)
-        event.listen(self.engine, "checkin", _as_it_came)
-        keep_prepared(self.engine)
-        self._streams = BoundedSemaphore(max(1, settings.pool_size // 2))
-        self._second = BoundedSemaphore(settings.pool_size // 8)
+        half = max(1, settings.pool_size // 2)
+        self.engine = engine_of(make_url(url), settings, settings.pool_size)
+        self._loops = engine_of(waiting_in_loop(make_url(url)), settings, half)
+        self._streams, self._second = BoundedSemaphore(half), BoundedSemaphore(settings.pool_size // 8)
+
+    @property
+    def _lending(self) -> Engine:
+        """Whose connections wait as who borrows them must: in a thread, or in the loop."""
+        return self._loops if in_loop() else self.engine
+
+    def dispose(self) -> None:
+        """Close the connections that are not lent."""
+        self.engine.dispose()
+        self._loops.dispose()
 
     def for_service(self) -> Database:
         """Return the same district as the role that serves requests: it owns nothing, and the policies hold it."""
@@ -83,8 +75,8 @@ class Database:
     def fill(self, number: int = 4) -> None:
         """Open some connections before somebody asks: a fresh one takes half a second until its first answer."""
         with suppress(OperationalError), ExitStack() as held:  # the database may be away, and come back
-            for _ in range(min(number, self.settings.pool_size)):
-                held.enter_context(self.engine.connect())
+            for _ in range(min(number, max(1, self.settings.pool_size // 2))):
+                held.enter_context(self._lending.connect())
 
     @contextmanager
     def transaction(
@@ -124,13 +116,12 @@ class Database:
         """
         first = f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {self._reader(as_of)}"
         with self._opened(first, knows=True, bare=True) as connection:
-            end = "ROLLBACK"
+            there = driver(connection)
             try:
                 yield connection
-                end = "COMMIT"
             finally:
                 with suppress(psycopg2.Error):  # it is gone, and has ended with that
-                    _driver(connection).cursor().execute(end)
+                    there.cursor().execute(END)
 
     def _reader(self, as_of: date | None) -> str:
         """Return what is said at the beginning of a transaction that reads."""
@@ -155,7 +146,7 @@ class Database:
         DatabaseError
             Where too many are held so already.
         """
-        if not self._streams.acquire(timeout=_PATIENCE):
+        if not self._streams.acquire(timeout=PATIENCE):
             raise DatabaseError(
                 "正在进行的导出过多，请稍后重试。", "Too many exports are under way. Try again shortly."
             )
@@ -190,6 +181,7 @@ class Database:
     @contextmanager
     def _begun(self, first: str) -> Iterator[Connection]:
         """Yield a connection in a transaction whose first statements are these, sent at once."""
+        away_from_loop()  # where connections begin nothing, and COPY does not wait
         with self._opened(first) as connection, connection.begin():
             yield connection
 
@@ -201,16 +193,15 @@ class Database:
         """
         try:
             for again in (True, False):
-                connection = self.engine.connect()
+                connection = self._lending.connect()
                 try:
-                    _say(connection, first, knows=knows, bare=bare)
+                    say(connection, first, knows=knows, bare=bare)
                 except psycopg2.Error as error:
-                    if gone := bool(_driver(connection).closed):
+                    if gone := bool(driver(connection).closed):
                         connection.invalidate(error)
                     connection.close()
                     if not (again and gone):
-                        dialect = self.engine.dialect
-                        raise DBAPIError.instance(first, None, error, psycopg2.Error, dialect=dialect) from error
+                        raise wrapped(first, error) from error
                 else:
                     break
         except OperationalError as error:
@@ -261,33 +252,3 @@ def _quoted(value: str) -> str:
     quoted = QuotedString(value)
     quoted.encoding = "utf-8"
     return str(quoted.getquoted(), "utf-8")
-
-
-def _say(connection: Connection, first: str, *, knows: bool, bare: bool) -> None:
-    """Say the first words on a connection, past SQLAlchemy, which would make a result of each."""
-    there = _driver(connection)
-    if bare:
-        there.autocommit = True
-    with there.cursor() as cursor:
-        cursor.execute(f"{first}; {prepared(connection, cursor, KNOWN)}" if knows else first)
-        if cursor.description:
-            keep(connection, cursor.description, cursor.fetchone())
-
-
-def _driver(connection: Connection) -> Any:  # noqa: ANN401 - psycopg2 publishes no types
-    return connection.connection.driver_connection
-
-
-def _as_it_came(there: Any, record: ConnectionPoolEntry) -> None:  # noqa: ANN401 - psycopg2 publishes no types
-    """Leave a connection to whoever is lent it next as if it were new."""
-    forget(record.info)
-    if there and not there.closed:
-        there.autocommit = False
-
-
-def _warm(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
-    """Load PROJ and GEOS once, at connect: the first transform of a fresh connection takes 0.2 s."""
-    # a database without PostGIS yet is about to be given it
-    with suppress(ProgrammingError):
-        connection.cursor().execute("SELECT ST_Transform(ST_SetSRID(ST_MakePoint(119, 26), 4490), 4549)")
-    connection.rollback()

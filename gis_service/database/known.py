@@ -11,7 +11,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-KNOWN = """
+from gis_service.database.prepared import Kept
+
+_STATEMENT = """
 SELECT d.key, d.name_zh, d.name_en, d.clock, d.metric_srid, d.illustrative,
     u.name AS user_name, u.title, u.role, u.areas, u.layers, u.columns,
     row_security_active('users') AS held,
@@ -20,6 +22,7 @@ SELECT d.key, d.name_zh, d.name_en, d.clock, d.metric_srid, d.illustrative,
     current_setting('search_path') AS search_path,
     pg_current_snapshot()::text AS snapshot
 FROM district d LEFT JOIN gis_user() u ON true"""
+KNOWN = Kept(_STATEMENT)
 """The statement; where there is no such user, or she is no longer active, her columns are null."""
 _KEPT = "gis_known"
 
@@ -41,4 +44,4 @@ def known(connection: Connection) -> Any:  # noqa: ANN401 - a row: its columns b
     In a transaction that reads it holds throughout: it sees one state.
     """
     found = connection.info.get(_KEPT)
-    return connection.exec_driver_sql(KNOWN).one() if found is None else found
+    return connection.exec_driver_sql(_STATEMENT).one() if found is None else found

@@ -38,4 +38,4 @@ def _connected(settings: Settings) -> Iterator[Database]:
     try:
         yield database
     finally:
-        database.engine.dispose()
+        database.dispose()

@@ -7,64 +7,78 @@ for their values: a plan that does not know the size of a box is two hundred tim
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Engine, event
+import psycopg2
+from psycopg2.extensions import BYTES, new_type, register_type
+from sqlalchemy import Connection, Select
+from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
+from sqlalchemy.exc import DBAPIError
 
-_OPTION = "gis_prepared"
+_DIALECT = PGDialect_psycopg2()  # type: ignore[no-untyped-call]
+_TEXT = 25  # as PostgreSQL numbers its types
+_NAMES = "gis_prepared"
+_PASSED_ON = new_type((_TEXT,), "PASSED_ON", BYTES)
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 
 
-def kept(*varying: str) -> dict[str, Any]:
-    """Return the option of a statement that is to be kept: which of its parameters differ from one use to the next."""
-    return {_OPTION: varying}
+class Kept:
+    """A statement to be kept, of which the parameters `varying` differ from one use to the next.
 
-
-def keep_prepared(engine: Engine) -> None:
-    """Have the connections of an engine keep the statements that bear the option."""
-    event.listen(engine, "before_cursor_execute", _instead, retval=True)
-
-
-def prepared(
-    connection: Connection,
-    cursor: Any,  # noqa: ANN401 - psycopg2 publishes no types
-    statement: str,
-    varying: Collection[str] = (),
-    values: Mapping[str, Any] | None = None,
-) -> str:
-    """Return what executes a statement with the values that vary, prepared now where the connection has not yet.
-
-    The other values are part of what is kept: a function is chosen by the types of its arguments.
+    The others are part of what is kept: a function is chosen by the types of its arguments. It is asked past
+    SQLAlchemy, which takes longer to make a result of one row than PostgreSQL to find it.
     """
-    values = values or {}
-    constants = {name: value for name, value in values.items() if name not in varying}
-    known: dict[Any, str] = connection.info.setdefault(_OPTION, {})
-    key = (statement, *constants.values())
-    if key not in known:
-        order: list[str] = []
 
-        def placed(found: re.Match[str]) -> str:
-            if found[1] in varying:
-                order.append(f"%({found[1]})s")
-                return f"${len(order)}"
+    def __init__(self, statement: Select[Any] | str, *varying: str) -> None:
+        compiled = None if isinstance(statement, str) else statement.compile(dialect=_DIALECT)
+        given = compiled.params if compiled else {}
+        self._constants = {name: value for name, value in given.items() if name not in varying}
+        self._order: list[str] = []
+        self._text = _PLACEHOLDER.sub(self._placed, str(compiled or statement))
+        self._key = (self._text, *self._constants.values())
+
+    def _placed(self, found: re.Match[str]) -> str:
+        if found[1] in self._constants:
             return found[0]
+        self._order.append(f"%({found[1]})s")
+        return f"${len(self._order)}"
 
-        name = f"gis_{len(known)}"
-        cursor.execute(f"PREPARE {name} AS {_PLACEHOLDER.sub(placed, statement)}", constants)
-        known[key] = f"EXECUTE {name}({', '.join(order)})" if order else f"EXECUTE {name}"
-    return known[key]
+    def executed(self, connection: Connection, cursor: Any) -> str:  # noqa: ANN401 - psycopg2 publishes no types
+        """Return what executes it with values for the parameters, prepared now where the connection has not yet."""
+        names: dict[Any, str] = connection.info.setdefault(_NAMES, {})
+        if self._key not in names:
+            name = f"gis_{len(names)}"
+            cursor.execute(f"PREPARE {name} AS {self._text}", self._constants)
+            names[self._key] = f"EXECUTE {name}({', '.join(self._order)})" if self._order else f"EXECUTE {name}"
+        return names[self._key]
+
+    def row(self, connection: Connection, **values: Any) -> Any:  # noqa: ANN401 - what was selected
+        """Return the one row that there is, its texts as bytes in UTF-8: they are passed on. None where there is none.
+
+        Raises
+        ------
+        sqlalchemy.exc.DBAPIError
+            As SQLAlchemy does.
+        """
+        there = driver(connection)
+        try:
+            with there.cursor() as cursor:
+                register_type(_PASSED_ON, cursor)
+                statement = self.executed(connection, cursor)
+                cursor.execute(f"SET LOCAL plan_cache_mode = force_generic_plan; {statement}", values)
+                return cursor.fetchone()
+        except psycopg2.Error as error:
+            if there.closed:
+                connection.invalidate(error)
+            raise wrapped(self._text, error) from error
 
 
-def _instead(
-    connection: Connection,
-    cursor: Any,  # noqa: ANN401 - psycopg2 publishes no types
-    statement: str,
-    parameters: Any,  # noqa: ANN401 - as SQLAlchemy has them
-    context: Any,  # noqa: ANN401 - as above
-    _many: bool,
-) -> tuple[str, Any]:
-    if context is None or _OPTION not in context.execution_options:
-        return statement, parameters
-    executed = prepared(connection, cursor, statement, context.execution_options[_OPTION], parameters)
-    return f"SET LOCAL plan_cache_mode = force_generic_plan; {executed}", parameters
+def driver(connection: Connection) -> Any:  # noqa: ANN401 - psycopg2 publishes no types
+    """Return the connection as psycopg2 has it."""
+    return connection.connection.driver_connection
+
+
+def wrapped(statement: str, error: psycopg2.Error) -> DBAPIError:
+    """Return an error of psycopg2 as SQLAlchemy raises it."""
+    found: DBAPIError = DBAPIError.instance(statement, None, error, psycopg2.Error, dialect=_DIALECT)
+    return found

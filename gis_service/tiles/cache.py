@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from gis_service.database.waiting import away_from_loop
+
 log = logging.getLogger(__name__)
 
 _LOCKS = 256
@@ -34,6 +36,7 @@ class Cache:
         try:
             with suppress(FileNotFoundError):
                 return path.read_bytes()
+            away_from_loop()  # it waits for others
             with self._alone(name):
                 with suppress(FileNotFoundError):
                     return path.read_bytes()

@@ -14,6 +14,7 @@ from fastapi import Query, Request
 from fastapi.responses import Response
 
 from gis_service.api.headers import HERS_TO_KEEP
+from gis_service.database.waiting import away_from_loop
 from gis_service.errors import UnknownValue
 from gis_service.exports import FORMATS
 from gis_service.features import Found
@@ -63,6 +64,13 @@ def chosen(request: Request, f: str | None, offered: Mapping[str, str]) -> str:
     UnknownValue
         Where there is no such format.
     """
+    kind = _chosen(request, f, offered)
+    if kind == HTML:
+        away_from_loop()  # pages are written in Python
+    return kind
+
+
+def _chosen(request: Request, f: str | None, offered: Mapping[str, str]) -> str:
     if f is not None:
         if f not in offered:
             raise UnknownValue("f", f, offered)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -36,6 +37,7 @@ _KEPT: Mapping[str, tuple[dict[str, str], Label]] = {
 }
 
 
+@cache
 def returnables(layer: type[Layer]) -> tuple[str, ...]:
     """Return the names of the properties that features of a collection bear."""
     return (*returned(layer), "valid_from")
