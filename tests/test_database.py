@@ -96,6 +96,27 @@ def test_the_migrations_make_what_the_declarations_say(own_sample: Database) -> 
     assert all(any(kind in str(d[1].name) for kind in follow) for d in differences)
 
 
+def test_an_upgrade_makes_the_index_of_points_anew_where_it_holds_less_than_it_should_and_only_then(
+    own_sample: Database,
+) -> None:
+    def held() -> tuple[int, str]:
+        with own_sample.transaction() as connection:
+            found = connection.exec_driver_sql(
+                "SELECT i.oid, pg_get_indexdef(i.oid) FROM (SELECT CAST('idx_hazards_geom' AS regclass)) i (oid)"
+            )
+            return tuple(found.one())
+
+    as_made = held()
+    upgrade(own_sample)
+    assert held() == as_made
+    with own_sample.transaction() as connection:
+        connection.exec_driver_sql("DROP INDEX idx_hazards_geom")
+        connection.exec_driver_sql("CREATE INDEX idx_hazards_geom ON hazards USING gist (geom)")
+    upgrade(own_sample)
+    assert held()[1] == as_made[1]
+    assert "INCLUDE (id, geom, status, area_code, shares, subject_layer)" in as_made[1]
+
+
 def test_records_that_break_a_rule_of_the_declarations_stop_the_upgrade_and_are_named(own_sample: Database) -> None:
     with own_sample.transaction() as connection:
         connection.exec_driver_sql("ALTER TABLE bridges DROP CONSTRAINT ck_bridges_grade")

@@ -405,3 +405,5 @@ def test_the_dense_sample_is_loaded_whole(empty_district: Database) -> None:
         held[name] += len(frame)
     with empty_district.reading() as connection:
         assert features.counts(connection) == held
+        # who reads it first finds nothing that is still to be folded
+        assert connection.exec_driver_sql("SELECT count(*) FROM hazards_grid WHERE fresh").scalar_one() == 0

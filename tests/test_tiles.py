@@ -137,6 +137,26 @@ def test_cells_from_the_kept_grid_are_those_counted_from_the_rows(dense: Databas
             assert drawn(dense, place, cache) == drawn(dense, place, cache, "code IS NOT NULL")
 
 
+def test_many_points_are_counted_without_reading_the_table_though_row_policies_hold(
+    dense: Database, tmp_path: Path
+) -> None:
+    read_rows = sa.text(
+        "SELECT pg_stat_get_xact_tuples_fetched(t.id) + pg_stat_get_xact_tuples_returned(t.id) "
+        "FROM (SELECT CAST('hazards' AS regclass) AS id) t"
+    )
+    with dense.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        # the cluster of the tests writes its log later: what VACUUM does not find there it does not call visible
+        for statement in ("SET synchronous_commit = on", "VACUUM (ANALYZE) hazards", "VACUUM hazards"):
+            connection.exec_driver_sql(statement)
+    service, place = dense.for_service().acting("anonymous"), at(15, 119.202, 26.002)
+    with service.reading() as connection:
+        before = connection.scalar(read_rows)
+        content = tile(connection, Asked(HAZARDS, sa.true()), place, Cache(tmp_path, 0))
+        assert connection.scalar(read_rows) == before
+    service.engine.dispose()
+    assert sum(number(read(content, place, tmp_path)).values()) > 500
+
+
 def test_cells_split_as_one_zooms_in_until_each_record_stands_for_itself(
     dense: Database, cache: Cache, tmp_path: Path
 ) -> None:

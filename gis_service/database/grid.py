@@ -13,7 +13,7 @@ from sqlalchemy import Connection, TableClause, column, table
 
 from gis_service.database.kept import Kept, make
 from gis_service.database.statements import filled, run
-from layers import Layer
+from layers import Layer, Subjected
 
 FINEST = 17
 STEP = 25
@@ -50,6 +50,14 @@ def make_grid(connection: Connection, layer: type[Layer], service: str) -> None:
     make(connection, gridded(layer), service)
     zooms = (FINEST,) if layer.geometry == ("Point",) and layer.placed else (*range(_COARSER + 1), FINEST)
     run(connection, filled("grid", table=layer.__tablename__, zooms=", ".join(map(str, zooms))))
+    if layer.geometry == ("Point",):  # an outline may be too long for an index
+        run(connection, filled("place", table=layer.__tablename__, columns=", ".join(_read(layer))))
+
+
+def _read(layer: type[Layer]) -> tuple[str, ...]:
+    """Return the columns that are read of what lies in a box where it is only counted: the row policies read some."""
+    whose = ("area_code", "shares", *["subject_layer"] * issubclass(layer, Subjected))
+    return ("id", "geom", layer.symbol.field, *whose)
 
 
 def _cells(layer: type[Layer], rows: str) -> str:

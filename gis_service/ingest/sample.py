@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select
 import sample
 from gis_service.database import Database, District, note
 from gis_service.database.district import describe
+from gis_service.database.objects import kept_of
 from gis_service.errors import UsageError
 from gis_service.ingest.frames import Frame, load_frame
 from gis_service.ingest.insert import grown_by, index_afterwards
@@ -63,8 +64,10 @@ def load_sample(
                     if progress:
                         progress(name, len(frame))
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        for name in registry():
-            connection.exec_driver_sql(f"ANALYZE {name}")
+        for name, layer in registry().items():
+            for kept in kept_of(layer):
+                connection.exec_driver_sql(f"SELECT gis_fold_{kept.table}()")
+            connection.exec_driver_sql(f"VACUUM (ANALYZE) {name}")  # or indexes would not be trusted without their rows
 
 
 def _live_the_year(connection: Connection, progress: Progress | None) -> None:
