@@ -23,7 +23,7 @@
   /** Draw a cell: its number on the worst term's colour, and around it the parts of the terms. */
   gis.drawCell = (layer, frame, cell) => {
     const { ctx } = frame, [x, y] = gis.placeOf(frame, cell), radius = gis.cellRadius(cell), text = short(cell.number);
-    const colour = gis.colourOf(layer, cell.properties);
+    const ground = { colour: gis.symbols.paler(gis.colourOf(layer, cell.properties), 0.78), radius: radius - 3.2 };
     ctx.beginPath();
     ctx.arc(x, y, radius + 1.4, 0, 2 * Math.PI);
     ctx.fillStyle = "rgba(255,255,255,.92)";
@@ -39,12 +39,12 @@
       from = to;
     }
     ctx.beginPath();
-    ctx.arc(x, y, radius - 3.2, 0, 2 * Math.PI);
-    ctx.fillStyle = gis.symbols.paler(colour, 0.78);
+    ctx.arc(x, y, ground.radius, 0, 2 * Math.PI);
+    ctx.fillStyle = ground.colour;
     ctx.fill();
     // above the marks of other layers, and before every name; of two numbers in each other's way the larger stays
-    const size = Math.max(9, Math.min(14, (1.72 * (radius - 3.2)) / Math.max(1.2, 0.6 * text.length)));
-    frame.labels.push({ text, x, y, size, colour: "#14202b", weight: 600, rank: -2 - cell.number / 1e9 });
+    const size = Math.max(9, Math.min(14, (1.72 * ground.radius) / Math.max(1.2, 0.6 * text.length)));
+    frame.labels.push({ text, x, y, size, colour: "#14202b", weight: 600, ground, rank: -2 - cell.number / 1e9 });
     gis.keepFree(frame, x, y, radius, 32); // names of areas may stand on it, those of features not
   };
 

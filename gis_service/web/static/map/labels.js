@@ -3,8 +3,8 @@
 
 (() => {
   /**
-   * Draw the labels that a frame has gathered: {text, sub, x, y, size, colour, rank, angle, above, serif, key}. Of those
-   * with one key, the first that fits is drawn.
+   * Draw the labels that a frame has gathered: {text, sub, x, y, size, colour, rank, angle, above, serif, key, ground}. Of
+   * those with one key, the first that fits is drawn. On a round `ground` of a colour and radius, nothing shows between the letters.
    */
   gis.placeLabels = (frame) => {
     const { ctx, labels, size } = frame, taken = [], done = new Set();
@@ -62,12 +62,24 @@
     for (const { text, face, spacing, dy } of rows) {
       ctx.font = face;
       ctx.letterSpacing = `${spacing}px`;
+      if (label.ground) cover(ctx, text, dy, label.ground);
       ctx.strokeStyle = "rgba(255,255,255,.9)";
       ctx.lineWidth = 3.2;
       ctx.strokeText(text, 0, dy);
       ctx.fillStyle = label.colour;
       ctx.fillText(text, 0, dy);
     }
+    ctx.restore();
+  }
+
+  function cover(ctx, text, dy, { colour, radius }) {
+    ctx.save();
+    ctx.beginPath();
+    ctx.arc(0, 0, radius, 0, 2 * Math.PI);
+    ctx.clip();
+    ctx.strokeStyle = colour;
+    ctx.lineWidth = 10;
+    ctx.strokeText(text, 0, dy);
     ctx.restore();
   }
 
