@@ -1,11 +1,11 @@
-"""OGC API Tiles: vector tiles of each collection in WebMercatorQuad, the scheme of web maps, with TileJSON."""
+"""OGC API Tiles: vector tiles of each collection, with TileJSON."""
 
 from __future__ import annotations
 
 import math
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import Response
 
 from gis_service.api.deps import ConnectionDep, LanguageDep, LayerDep, TileCacheDep, known_parameters
@@ -29,6 +29,7 @@ from gis_service.api.ogc.answers import (
     told,
     vector_tile,
 )
+from gis_service.api.ogc.matrix_sets import WEB_MERCATOR, WELL_KNOWN, SchemeDep
 from gis_service.api.ogc.schemas import queryable
 from gis_service.api.ogc.selection import AskedDep
 from gis_service.api.pages import render
@@ -43,22 +44,12 @@ router = APIRouter(tags=["ogc"])
 MOST_DETAILED = 18
 """From here on a tile's grid is finer than anybody measures (4 cm): programs enlarge it instead of asking further."""
 
-_WELL_KNOWN = f"http://www.opengis.net/def/tilematrixset/OGC/1.0/{SCHEME}"
-_WEB_MERCATOR = "http://www.opengis.net/def/crs/EPSG/0/3857"
 _REL = "http://www.opengis.net/def/rel/ogc/1.0/"
-_RADIUS, _PIXELS, _PIXEL = 6_378_137.0, 256, 0.00028
-"""Metres of the sphere; pixels of a tile; metres of a pixel on the standard's screen (OGC 17-083r4, 6.1.1)."""
-_TILE, _SCHEME = Label("瓦片", "tile"), Label("瓦片方案", "tile matrix set")
+_TILE = Label("瓦片", "tile")
 _COUNT = Label("数量", "Count")
 _TILESET = {"json": JSON, "tilejson": TILEJSON, "html": HTML}
 _DIMENSIONS = {"Point": 0, "MultiLineString": 1, "MultiPolygon": 2}
-
-
-def scheme_of(scheme: Annotated[str, Path(description="Tile matrix set.", examples=[SCHEME])]) -> str:
-    """Refuse every scheme but the one that there is."""
-    if scheme != SCHEME:
-        raise UnknownName(_SCHEME, scheme, [SCHEME])
-    return scheme
+_plain = [Depends(known_parameters)]
 
 
 def place_of(z: int, row: int, col: int) -> Place:
@@ -66,62 +57,6 @@ def place_of(z: int, row: int, col: int) -> Place:
     if not (0 <= z <= MOST_ZOOM and 0 <= row < 2**z and 0 <= col < 2**z):
         raise UnknownName(_TILE, f"{z}/{row}/{col}", [f"0–{MOST_ZOOM}/0–2^z-1/0–2^z-1"])
     return Place(z, col, row)
-
-
-SchemeDep = Annotated[str, Depends(scheme_of)]
-_plain = [Depends(known_parameters)]
-
-
-@router.get("/ogc/tileMatrixSets", response_class=Response, responses=told(DOCUMENTS), dependencies=_plain)
-def list_schemes(request: Request, language: LanguageDep, f: FormatQuery = None) -> Response:
-    """List the tile matrix sets that tiles are offered in."""
-    kind, here = chosen(request, f, DOCUMENTS), address(request, "tileMatrixSets", SCHEME)
-    title = _scheme_title(language)
-    one = {"id": SCHEME, "title": title, "uri": _WELL_KNOWN, "crs": _WEB_MERCATOR, "links": [link("self", here, JSON)]}
-    if kind == HTML:
-        return render(request, "ogc_schemes.html", {"schemes": [one]})
-    return document(request, {"tileMatrixSets": [one], "links": self_links(request, kind, DOCUMENTS)})
-
-
-@router.get(
-    "/ogc/tileMatrixSets/{scheme}",
-    response_class=Response,
-    responses=told(DOCUMENTS),
-    dependencies=_plain,
-)
-def get_scheme(request: Request, scheme: SchemeDep, language: LanguageDep, f: FormatQuery = None) -> Response:
-    """Return a tile matrix set: the scales and their grids (OGC 17-083r4)."""
-    kind = chosen(request, f, DOCUMENTS)
-    found = {
-        "id": scheme,
-        "title": _scheme_title(language),
-        "uri": _WELL_KNOWN,
-        "crs": _WEB_MERCATOR,
-        "orderedAxes": ["X", "Y"],
-        "wellKnownScaleSet": "http://www.opengis.net/def/wkss/OGC/1.0/GoogleMapsCompatible",
-        "tileMatrices": [_matrix(z) for z in range(MOST_ZOOM + 1)],
-    }
-    return render(request, "ogc_scheme.html", {"scheme": found}) if kind == HTML else document(request, found)
-
-
-def _matrix(z: int) -> dict[str, Any]:
-    """Return one scale, its numbers with the digits of the register."""
-    cell, edge = 2 * math.pi * _RADIUS / _PIXELS / 2**z, float(f"{math.pi * _RADIUS:.15g}")
-    return {
-        "id": str(z),
-        "scaleDenominator": float(f"{cell / _PIXEL:.15g}"),
-        "cellSize": float(f"{cell:.15g}"),
-        "cornerOfOrigin": "topLeft",
-        "pointOfOrigin": [-edge, edge],
-        "tileWidth": _PIXELS,
-        "tileHeight": _PIXELS,
-        "matrixWidth": 2**z,
-        "matrixHeight": 2**z,
-    }
-
-
-def _scheme_title(language: Language) -> str:
-    return Label("网络地图通用方案 (Web 墨卡托)", "The common scheme of web maps (web Mercator)").in_(language)
 
 
 @router.get("/ogc/collections/{layer}/tiles", response_class=Response, responses=told(DOCUMENTS), dependencies=_plain)
@@ -189,8 +124,8 @@ def _about(layer: type[Layer], language: Language) -> dict[str, Any]:
     return {
         "title": layer.title.in_(language),
         "dataType": "vector",
-        "crs": _WEB_MERCATOR,
-        "tileMatrixSetURI": _WELL_KNOWN,
+        "crs": WEB_MERCATOR,
+        "tileMatrixSetURI": WELL_KNOWN,
     }
 
 
