@@ -20,11 +20,15 @@ METRIC = 4549
 
 @dataclass(frozen=True)
 class Loaded:
-    """Tables `points` (id, status, shape), `areas` (code, shape), `river` (shape), as frames and in two databases."""
+    """Tables `points` (id, code, status, shape), `areas` (code, shape), `river` (shape) and its `parts` (shape).
+
+    As frames, and in two databases.
+    """
 
     points: gpd.GeoDataFrame
     areas: gpd.GeoDataFrame
     river: gpd.GeoDataFrame
+    parts: gpd.GeoDataFrame
     duck: Any
     sedona: Any
 
@@ -36,9 +40,10 @@ def loaded(stand: Stand, river: str, *, metric: bool = False) -> Loaded:
     duck.execute(f"SET threads = 2; LOAD '{_spatial()}'")
     frames = {}
     queries = {
-        "points": f"SELECT id, status, geom AS shape FROM {LAYER}",
+        "points": f"SELECT id, code, status, geom AS shape FROM {LAYER}",
         "areas": "SELECT code, geom AS shape FROM areas WHERE parent_code IS NOT NULL",
         "river": f"SELECT code, geom AS shape FROM rivers WHERE code = '{river}'",
+        "parts": f"SELECT code, (ST_Dump(geom)).geom AS shape FROM rivers WHERE code = '{river}'",
     }
     for name, query in queries.items():
         frame = gpd.read_postgis(query, engine, geom_col="shape")
@@ -52,7 +57,7 @@ def loaded(stand: Stand, river: str, *, metric: bool = False) -> Loaded:
         duck.execute(f"CREATE TABLE {name} AS {select}")
         sedona.sql(select).to_memtable().to_view(name)
     engine.dispose()
-    return Loaded(frames["points"], frames["areas"], frames["river"], duck, sedona)
+    return Loaded(frames["points"], frames["areas"], frames["river"], frames["parts"], duck, sedona)
 
 
 def _spatial() -> str:

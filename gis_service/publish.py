@@ -169,12 +169,13 @@ class _Publisher:
     def _along(self, request: AlongFeatures) -> Source:
         layer = find_layer(request.layer)
         line = find_line(self.connection, layer, request.code, self.district.metres())
-        hits = along(self.connection, line, find_targets(request.layers, layer), request.within)
+        targets = find_targets(request.layers, layer)
         if self.saved:
+            hits = along(self.connection, line, targets, request.within)
             return _held(hits.features, hits.counts)
         query = {"within": f"{request.within:g}", "layers": ",".join(request.layers)} | self._day()
         url = f"/api/along/{request.layer}/{quote(request.code, safe='')}"
-        return Source(url=_url(url, query), counts=hits.counts, count=sum(hits.counts.values()))
+        return Source(url=_url(url, query))
 
     def _selected(self, name: str, filter: str) -> tuple[type[Layer], ColumnElement[bool]]:
         """Return a layer and what is chosen of it."""

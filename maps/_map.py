@@ -46,7 +46,8 @@ class RiskFeatures:
 class AlongFeatures:
     """Ask for what lies within `within` metres of one line feature, in chainage order.
 
-    `layers` are the target layers, () for every layer but the line's own. Given as a `Source` with counts by layer.
+    `layers` are the target layers, () for every layer but the line's own. Given as a `Source` that counts nothing: how
+    many there are is known when all are found.
     Each feature has layer, code, name, term (of its layer's symbol field), distance_m, chainage_m, chainage (K1+234),
     side (left, right, on), part and why (a list of sentences).
     """

@@ -57,7 +57,7 @@ class AlongMap(Map):
         put = chosen["layers"] or targets
         options = {name: layer_options(view.layers[name], hits, view.language) for name in put}
         for name, described in options.items():
-            sheet.legend.append(legend_group(name, described["title"], hits.counts.get(name, 0), {}, {}))
+            sheet.legend.append(legend_group(name, described["title"], None, {}, {}))
         sheet.put(
             "along",
             {

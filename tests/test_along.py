@@ -12,7 +12,7 @@ from pyproj import Geod, Transformer
 from shapely import LineString, Point, transform
 from sqlalchemy import Connection, text
 
-from gis_service.along import along, find_targets, pieces, statement
+from gis_service.along import Shown, along, find_properties, find_targets, pieces, statement
 from gis_service.database import Database
 from gis_service.errors import UnknownName, UnknownValue, UsageError
 from gis_service.lines import find_line
@@ -232,6 +232,36 @@ def test_the_first_hits_go_out_while_others_are_looked_for(empty_district: Datab
     assert max(map(len, found)) < 1_000_000
     assert [feature["id"] for feature in whole["features"]] == [f"YH-{n}" for n in range(1, 3000)]
     assert whole["numberReturned"] == 2999
+
+
+def test_only_what_is_asked_for_is_told_and_always_where_it_lies_and_why(sample_district: Database) -> None:
+    always = {"layer", "distance_m", "chainage_m", "chainage", "side", "part", "why"}
+    targets = find_targets([], RIVERS)
+
+    def hits(connection: Connection, *names: str, geometry: bool = True) -> list[dict[str, Any]]:
+        shown = Shown(find_properties(names, targets), geometry)
+        line = find_line(connection, RIVERS, "HD-007", SRID)
+        document = orjson.loads(b"".join(pieces(connection, line, targets, 200, shown)))
+        assert document["numberReturned"] == len(document["features"]) > 1
+        return list(document["features"])
+
+    with sample_district.reading() as connection:
+        whole = hits(connection)
+        named = hits(connection, "name", "grade")
+        bare = hits(connection, "code", "chainage_m", geometry=False)
+    assert {hit["properties"]["layer"] for hit in whole} >= {"bridges", "hazards"}
+    for one, few, least in zip(whole, named, bare, strict=True):
+        told = one["properties"]
+        hers = {"name", "grade"} & told.keys()  # hazards have no grade
+        assert few == one | {"properties": {name: told[name] for name in always | hers}}
+        assert least == one | {"geometry": None, "properties": {name: told[name] for name in always | {"code"}}}
+
+
+def test_an_unknown_property_is_refused_with_those_that_there_are() -> None:
+    with pytest.raises(UnknownValue, match="colour") as refused:
+        find_properties(["name", "colour"], find_targets(["hazards", "bridges"], RIVERS))
+    assert {"code", "status", "grade", "term", "distance_m"} <= set(refused.value.allowed)
+    assert "basin" not in refused.value.allowed
 
 
 def test_every_hazard_of_a_sample_river_is_along_it(sample_district: Database) -> None:

@@ -235,6 +235,8 @@ def test_the_along_map_lists_the_hits_downstream_and_a_row_opens_its_number(serv
     seen = visit(f"{service}/maps/along?code={river['line']['code']}&within=200")
     rows = seen.page.locator(".hits tbody tr")
     assert rows.locator("td:nth-child(2)").all_inner_texts() == [f["properties"]["chainage"] for f in river["features"]]
+    counted = seen.page.locator("label", has=seen.page.locator("canvas[data-layer=hazards]")).locator(".count")
+    assert counted.inner_text() == str(river["counts"]["hazards"])
     last = river["features"][-1]["properties"]
     rows.last.press("Enter")
     popup = seen.page.locator(".leaflet-popup-content")

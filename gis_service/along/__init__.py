@@ -13,16 +13,16 @@ from dataclasses import dataclass
 
 import orjson
 import psycopg2
-from sqlalchemy import Connection
+from sqlalchemy import Connection, TextClause
 
-from gis_service.along.statement import MOST_METRES, NUMBER, statement
+from gis_service.along.statement import ALL, MOST_METRES, NUMBER, Shown, statement, tellable
 from gis_service.copied import rows
-from gis_service.errors import DatabaseError, GisError
+from gis_service.errors import DatabaseError, GisError, UnknownValue
 from gis_service.features import find_layer
 from gis_service.lines import Line, outside_metric
 from layers import Layer, Role, registry
 
-__all__ = ["MOST_METRES", "Hits", "along", "find_targets", "pieces", "statement"]
+__all__ = ["MOST_METRES", "Hits", "Shown", "along", "find_properties", "find_targets", "pieces", "statement"]
 
 
 @dataclass(frozen=True)
@@ -55,16 +55,20 @@ def along(connection: Connection, line: Line, targets: Sequence[type[Layer]], wi
         Where a linked record lies outside the metric CRS.
     """
     counts = dict.fromkeys((target.__tablename__ for target in targets), 0)
-    return Hits(line, within, counts, b",".join(_features(connection, line, targets, within, counts)))
+    asked = statement(line, targets, within)
+    return Hits(line, within, counts, b",".join(_features(connection, line, asked, counts)))
 
 
-def pieces(connection: Connection, line: Line, targets: Sequence[type[Layer]], within: float) -> Generator[bytes]:
+def pieces(
+    connection: Connection, line: Line, targets: Sequence[type[Layer]], within: float, shown: Shown = ALL
+) -> Generator[bytes]:
     """Stream the document of what lies along a line: features come stretch by stretch, in memory that does not grow.
 
     What fails at once, fails before the first piece; raises as `along` does.
     """
     counts = dict.fromkeys((target.__tablename__ for target in targets), 0)
-    with closing(_features(connection, line, targets, within, counts)) as found:
+    asked = statement(line, targets, within, shown)
+    with closing(_features(connection, line, asked, counts)) as found:
         yield _head(line, within) + next(found, b"")
         for features in found:
             yield b"," + features
@@ -90,11 +94,9 @@ def _end(counts: dict[str, int]) -> bytes:
     return b"]," + orjson.dumps({"numberReturned": sum(counts.values()), "counts": counts})[1:]
 
 
-def _features(
-    connection: Connection, line: Line, targets: Sequence[type[Layer]], within: float, counts: dict[str, int]
-) -> Generator[bytes]:
-    """Stream the features, and count them as they go out."""
-    names, asked = [target.__tablename__ for target in targets], statement(line, targets, within)
+def _features(connection: Connection, line: Line, asked: TextClause, counts: dict[str, int]) -> Generator[bytes]:
+    """Stream the features, and count them as they go out, by the names of their layers."""
+    names = list(counts)
     if not names:
         return
 
@@ -122,3 +124,18 @@ def find_targets(names: Sequence[str], line_layer: type[Layer]) -> list[type[Lay
         return [find_layer(name) for name in dict.fromkeys(names)]
     others = (layer for layer in registry().values() if layer.placed and layer.role is not Role.AREAS)
     return [layer for layer in others if layer is not line_layer]
+
+
+def find_properties(names: Sequence[str], targets: Sequence[type[Layer]]) -> tuple[str, ...] | None:
+    """Return the properties to tell, all (None) where none are named; a layer without one of them tells the others.
+
+    Raises
+    ------
+    UnknownValue
+        With those that there are.
+    """
+    known = tellable(targets)
+    for name in names:
+        if name not in known:
+            raise UnknownValue("properties", name, known)
+    return tuple(names) or None

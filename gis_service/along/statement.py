@@ -25,7 +25,33 @@ NUMBER = 2
 """Digits of a layer's number in front of a feature's text."""
 
 
-def statement(line: Line, targets: Sequence[type[Layer]], within: float) -> TextClause:
+ALWAYS = ("layer", "distance_m", "chainage_m", "chainage", "side", "part", "why")
+"""What is told of every hit."""
+_TERM = "term"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What else is told of each hit: its record's properties of these names, all by default, and its geometry."""
+
+    properties: tuple[str, ...] | None = None
+    geometry: bool = True
+
+    def columns(self, target: type[Layer]) -> list[str]:
+        """Return the columns of a layer's row `t`, as they are called."""
+        named = {name: f"t.{name}" for name in target.fields()} | {_TERM: f"t.{target.symbol.field} AS {_TERM}"}
+        return [column for name, column in named.items() if self.properties is None or name in self.properties]
+
+
+ALL = Shown()
+
+
+def tellable(targets: Sequence[type[Layer]]) -> list[str]:
+    """Return the names of all properties that hits may have."""
+    return list(dict.fromkeys([*(name for target in targets for name in target.fields()), _TERM, *ALWAYS]))
+
+
+def statement(line: Line, targets: Sequence[type[Layer]], within: float, shown: Shown = ALL) -> TextClause:
     """Return the SELECT of what lies along a line, in chainage order: the number of its layer, and the GeoJSON text.
 
     Raises
@@ -38,7 +64,7 @@ def statement(line: Line, targets: Sequence[type[Layer]], within: float) -> Text
     stretches = [stretch for part in range(len(line.parts)) for stretch in _stretches(line, part, within)]
     linked = ((target.__tablename__, _linked(line, target)) for target in targets)
     routes = _ROUTES + "".join(_LINKED.format(layer=name, rows=named) for name, named in linked if named)
-    union = " UNION ALL ".join(_hits(line, target, number) for number, target in enumerate(targets))
+    union = " UNION ALL ".join(_hits(line, target, number, shown) for number, target in enumerate(targets))
     return text(f"{routes} {_STRETCHED.format(hits=union)}").bindparams(
         routes=[part.wkb_hex for part in line.parts],
         parts=[stretch.part for stretch in stretches],
@@ -118,12 +144,15 @@ _STRETCHED = """
 SELECT hit.feature FROM stretch CROSS JOIN LATERAL ({hits} ORDER BY 1, 2, 3) hit
 """
 
+_GEOMETRY = ", ST_SetSRID(t.geom, 4326) AS geom"
+_FEATURE = f"right(ST_AsGeoJSON(record, 'geom', {DECIMALS}), -18)"
+_BARE = """', "geometry": null, "properties": ' || row_to_json(record) || '}'"""
+
 # Each step in a query of its own, by which no step is worked out twice: only what is a hit is located on the line, and
 # only then are its other columns read.
 _HITS = """
 SELECT at.chainage, '{layer}' AS layer, t.id,
-    '{number}{{"type": "Feature", "id": ' || to_json(t.code) || right(ST_AsGeoJSON(record, 'geom', {decimals}), -18)
-    AS feature
+    '{number}{{"type": "Feature", "id": ' || to_json(t.code) || {written} AS feature
 FROM (
     SELECT foot.*, fraction * metres * :scale AS chainage,
         ST_LineInterpolatePoint(shape, greatest(fraction - {step} / metres, 0)) AS above,
@@ -131,7 +160,7 @@ FROM (
     FROM (
         SELECT near.*, ST_LineLocatePoint(shape, {nearest}) AS fraction, {point} AS point
         FROM (
-            SELECT candidate.*, nearest.*
+            SELECT candidate.*, route.*, ST_Distance(shape, target) AS distance
             FROM (
                 SELECT id, target, false AS linked
                 FROM (
@@ -141,24 +170,25 @@ FROM (
                 WHERE ST_DWithin(stretch.course, target, :within + {step})
                 {and_linked}
             ) candidate
-            CROSS JOIN LATERAL (
-                SELECT route.*, ST_Distance(route.shape, target) AS distance FROM route ORDER BY distance, part LIMIT 1
-            ) nearest
+            JOIN route ON route.part = stretch.part
             OFFSET 0
         ) near
-        WHERE near.part = stretch.part AND (linked OR distance <= :within)
+        WHERE linked OR distance <= :within
         OFFSET 0
     ) foot
-    WHERE fraction >= stretch.since AND fraction < stretch.until
+    WHERE fraction >= stretch.since AND fraction < stretch.until AND NOT EXISTS (
+        SELECT FROM route other
+        WHERE other.part <> foot.part AND (ST_Distance(other.shape, target), other.part) < (distance, foot.part)
+    )
     OFFSET 0
 ) at
 JOIN {layer} t ON t.id = at.id
 CROSS JOIN LATERAL (
-    SELECT '{layer}' AS layer, {fields}, t.{term} AS term,
-        round(at.distance::numeric, 2) AS distance_m,
-        round(at.chainage::numeric, 2) AS chainage_m,
-        'K' || div(round(at.chainage)::integer, 1000) || '+'
-            || lpad(mod(round(at.chainage)::integer, 1000)::text, 3, '0') AS chainage,
+    SELECT '{layer}' AS layer, {fields}
+        round(at.distance * 100) / 100 AS distance_m,
+        round(at.chainage * 100) / 100 AS chainage_m,
+        'K' || round(at.chainage)::integer / 1000 || '+' || lpad((round(at.chainage)::integer % 1000)::text, 3, '0')
+            AS chainage,
         CASE
             WHEN at.distance <= {on} THEN 'on'
             WHEN (ST_X(at.below) - ST_X(at.above)) * (ST_Y(at.point) - ST_Y(at.above))
@@ -166,23 +196,23 @@ CROSS JOIN LATERAL (
             ELSE 'right'
         END AS side,
         at.part,
-        array_remove(ARRAY[CASE WHEN at.distance <= :within THEN 'within' END, {why}], NULL) AS why,
-        ST_SetSRID(t.geom, 4326) AS geom
+        array_remove(ARRAY[CASE WHEN at.distance <= :within THEN 'within' END, {why}], NULL) AS why
+        {geometry}
 ) record
 WHERE NOT ('{layer}' = :line_layer AND t.code = :line_code)
 """
 
 
-def _hits(line: Line, target: type[Layer], number: int) -> str:
+def _hits(line: Line, target: type[Layer], number: int, shown: Shown) -> str:
     """Return the SELECT of one target layer in a stretch: chainage, layer, id and the feature's text."""
     name, links, linked = target.__tablename__, _links(line.layer, target), f"linked_{target.__tablename__}"
     is_point = target.geometry == ("Point",)
     return _HITS.format(
         layer=name,
         number=f"{number:0{NUMBER}}",
-        fields=", ".join(f"t.{name}" for name in target.fields()),
-        term=target.symbol.field,
-        decimals=DECIMALS,
+        fields="".join(f"{column}, " for column in shown.columns(target)),
+        geometry=_GEOMETRY if shown.geometry else "",
+        written=_FEATURE if shown.geometry else _BARE,
         step=_ON,
         on=_ON,
         nearest="target" if is_point else "ST_ClosestPoint(shape, target)",

@@ -10,7 +10,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from gis_service.along import MOST_METRES, find_targets, pieces
+from gis_service.along import MOST_METRES, Shown, find_properties, find_targets, pieces
 from gis_service.api.deps import AsOfGiven, DatabaseDep, LanguageDep, LayerDep
 from gis_service.api.features import GEOJSON
 from gis_service.api.streams import Stream
@@ -63,15 +63,29 @@ def get_along(
     layers: Annotated[
         str, Query(description="Layers to look for, comma-separated; all by default.", examples=["hazards,bridges"])
     ] = "",
+    properties: Annotated[
+        str,
+        Query(
+            description="Properties of the records to return, comma-separated; all by default. Where a hit lies, and "
+            "why it is one, is always there.",
+            examples=["code,name"],
+        ),
+    ] = "",
+    skip_geometry: Annotated[
+        bool,
+        Query(alias="skipGeometry", description="Whether to leave the geometry out (it is null).", examples=[True]),
+    ] = False,
 ) -> Stream:
     """Return the features within so many metres of a line, ordered by chainage.
 
     Each has `distance_m`, `chainage_m` from the upstream end, `side` looking downstream (left, right, or on), `part` of
     a branching line (1 is the main stem) and `why` it matched. Records that name the line count at any distance.
     Hits are sent as they are found, one stretch of the line after another; so how many there are stands behind them.
+    A list of many is there soonest with a few `properties` and `skipGeometry`.
     """
     targets, brake = find_targets(listed(layers), layer), Brake()
-    return Stream(_pieces(database, as_of, layer, code, targets, within, brake), brake, GEOJSON)
+    shown = Shown(find_properties(listed(properties), targets), geometry=not skip_geometry)
+    return Stream(_pieces(database, as_of, layer, code, targets, within, shown, brake), brake, GEOJSON)
 
 
 def _pieces(
@@ -81,10 +95,11 @@ def _pieces(
     code: str,
     targets: Sequence[type[Layer]],
     within: float,
+    shown: Shown,
     brake: Brake,
 ) -> Generator[bytes]:
     """Yield the document on one connection that sees one state, held as long as somebody reads."""
     with database.streaming(as_of) as connection, brake.on(connection):
         line = find_line(connection, layer, code, database.district(connection).metres())
-        with closing(pieces(connection, line, targets, within)) as found:
+        with closing(pieces(connection, line, targets, within, shown)) as found:
             yield from found

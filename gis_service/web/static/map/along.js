@@ -15,6 +15,7 @@
       features.forEach((feature, i) => { feature.number = i + 1; });
       for (const [name, described] of Object.entries(layers)) {
         const mine = features.filter((feature) => feature.properties.layer === name);
+        page(`canvas.swatch[data-layer="${name}"]`)?.closest("label").append(" ", element("span", { class: "count" }, gis.number(mine.length)));
         for (const feature of mine) feature.properties[described.field] ??= feature.properties.term;
         state.layers.push({ ...described, z: 50, visible: true, opens: true, hit: true, hidden: new Set(), radius: 10, state,
           source: { inView: () => mine, list: mine, ready: Promise.resolve(mine) }, draw: drawHits });
