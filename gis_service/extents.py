@@ -7,11 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, and_, func, select, true
 
 from gis_service.database.once import once
+from gis_service.database.tallies import per, tallies, told_by
+from gis_service.features import sees_everything
 from gis_service.moments import moment
-from layers import Layer
+from layers import Layer, Role, registry
 
 _GRID = 1e8
 """Steps of a degree that coordinates are written in."""
@@ -45,10 +47,43 @@ def extent(connection: Connection, layer: type[Layer]) -> Extent:
 
 
 def count(
-    connection: Connection, layer: type[Layer], words: tuple[str, ...], read: Callable[[], int | None]
+    connection: Connection,
+    layer: type[Layer],
+    clause: ColumnElement[bool],
+    words: tuple[str, ...],
+    read: Callable[[], int | None],
 ) -> int | None:
-    """Return what `read` counts, of what is chosen by these words; once for each user and state of the database."""
-    return once(connection, ("count", layer.__tablename__, *words), read)
+    """Return how many records a clause selects, which these words say: as tallies tell, or else as `read` counts.
+
+    It is asked once for each user and state of the database.
+    """
+
+    def found() -> int | None:
+        told = _told(connection, layer, clause)
+        return read() if told is None else told
+
+    return once(connection, ("count", layer.__tablename__, *words), found)
+
+
+def counts(connection: Connection) -> dict[str, int]:
+    """Return how many records each layer holds."""
+    found = {name: _told(connection, layer, true()) for name, layer in registry().items()}
+    return {
+        name: connection.scalars(select(func.count()).select_from(registry()[name].__table__)).one()
+        if told is None
+        else told
+        for name, told in found.items()
+    }
+
+
+def _told(connection: Connection, layer: type[Layer], clause: ColumnElement[bool]) -> int | None:
+    """Return how many records a clause selects; None where tallies cannot tell: of the areas they count the lowest."""
+    told = None if layer.role is Role.AREAS else told_by(layer, clause)
+    if told is None or not sees_everything(connection, layer):
+        return None
+    cells = tallies(layer)
+    chosen = and_(told.clause, cells.c.per == per(layer, told.read - {"area_code"}))
+    return int(connection.scalars(select(func.coalesce(func.sum(cells.c.number), 0)).where(chosen)).one())
 
 
 def _read(connection: Connection, layer: type[Layer]) -> Extent:

@@ -272,14 +272,6 @@ def unknown_feature(connection: Connection, layer: type[Layer], code: str) -> Un
     return UnknownName(what, code, connection.scalars(near))
 
 
-def counts(connection: Connection) -> dict[str, int]:
-    """Return how many features each layer holds."""
-    return {
-        name: connection.execute(select(func.count()).select_from(layer.__table__)).scalar_one()
-        for name, layer in registry().items()
-    }
-
-
 def names(connection: Connection, layer: type[Layer], limit: int) -> list[dict[str, str]]:
     """Return codes and names of a layer's features to choose from, named ones first."""
     rows = select(layer.code, layer.name).order_by(layer.name.is_(None), layer.name, layer.code).limit(limit)

@@ -39,8 +39,8 @@ from gis_service.features import features
 from gis_service.filters import filterable
 from layers import Layer
 
-MOST_COUNTED = 20_000
-"""How far records that a filter chooses are counted; where there are more their number is not said."""
+MOST_COUNTED = 5_000
+"""How far records are counted one by one; where there are more, and no tallies tell, their number is not said."""
 
 
 _GUESSED_FROM = 10

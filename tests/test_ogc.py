@@ -447,6 +447,18 @@ def test_the_number_follows_the_data_and_is_never_that_of_somebody_else(own_samp
         assert _get(client, _items("bridges"), limit="1")["numberMatched"] == 73
 
 
+def test_however_many_there_are_tallies_tell_their_number_and_no_other_is_counted_for_long(
+    service: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = ({}, {"status": "整改中"}, {"filter": "level = '重大' OR supervised = TRUE"}, {"area_code": "350104101"})
+    full = [_get(service, _items("hazards"), limit="3", **query)["numberMatched"] for query in chosen]
+    assert full == [len(_all(service, "hazards", **query)) for query in chosen]
+    monkeypatch.setattr(items, "MOST_COUNTED", 3)
+    one_by_one = ({"bbox": "119.2,25.9,119.5,26.1"}, {"filter": "deadline > DATE('2023-06-29')"})
+    capped = [_get(service, _items("hazards"), limit="4", **query) for query in (*chosen, *one_by_one)]
+    assert [page.get("numberMatched") for page in capped] == [*full, None, None]
+
+
 def test_properties_chooses_what_features_bear(service: httpx.Client) -> None:
     for feature in _get(service, _items("bridges"), properties="name,bci", limit="5")["features"]:
         assert set(feature["properties"]) == {"name", "bci"}

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 
 from gis_service.api.deps import ConnectionDep, LanguageDep
 from gis_service.exports import FORMATS
-from gis_service.features import counts
+from gis_service.extents import counts
 from gis_service.filters import filterable
 from layers import Field, Language, Layer, Ratio, registry
 

@@ -20,7 +20,8 @@ from gis_service.api.deps import (
 from gis_service.api.layers import describe
 from gis_service.api.pages import render
 from gis_service.exports import FORMATS
-from gis_service.features import counts, listed
+from gis_service.extents import counts
+from gis_service.features import listed
 from gis_service.features import names as feature_names
 from gis_service.statistics import Question, figures, statistics
 from layers import Role, ledger, registry, with_role

@@ -13,7 +13,8 @@ from gis_service.along import find_targets
 from gis_service.cli.shared import Area, AsOf, Filter, Json, asked, language, out, print_json, print_table, say
 from gis_service.dictionary import dictionary
 from gis_service.errors import UsageError
-from gis_service.features import counts, find_layer, listed
+from gis_service.extents import counts
+from gis_service.features import find_layer, listed
 from gis_service.lines import find_line
 from gis_service.risk import NOTE, area_risk, explain, model
 from gis_service.statistics import Question, statistics

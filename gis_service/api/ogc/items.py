@@ -90,7 +90,8 @@ def _matched(connection: Connection, layer: type[Layer], asked_for: Asked, found
         return None
     if found.following is None and (found.number or not turn.offset):
         return turn.offset + found.number
-    return count(connection, layer, asked_for.words, lambda: counted(connection, layer, asked_for.clause))
+    clause = asked_for.clause
+    return count(connection, layer, clause, asked_for.words, lambda: counted(connection, layer, clause))
 
 
 def _headers(found: Page, matched: int | None, links: Links, crs: Crs) -> dict[str, str]:
