@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal
 
 Language = Literal["zh", "en"]
@@ -76,7 +77,7 @@ class Vocabulary:
     def __getitem__(self, code: str) -> Term:
         return {t.code: t for t in self.terms}[code]
 
-    @property
+    @cached_property
     def codes(self) -> tuple[str, ...]:
         """What the database may hold, in order."""
         return tuple(t.code for t in self.terms)

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import UTC
 from email.utils import format_datetime
+from functools import lru_cache
 from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
@@ -97,7 +98,12 @@ def _liking(kind: str, accepted: str, weight: float) -> float:
 
 def address(request: Request, *path: str) -> str:
     """Return the full address of something below /ogc; the parts of its path are quoted, slashes too."""
-    return "/".join((f"{str(request.base_url).rstrip('/')}/ogc", *(quote(part, safe="") for part in path)))
+    return "/".join((f"{str(request.base_url).rstrip('/')}/ogc", *map(_quoted, path)))
+
+
+@lru_cache(maxsize=1024)
+def _quoted(part: str) -> str:
+    return quote(part, safe="")
 
 
 def of_layer(request: Request, layer: type[Layer], *path: str) -> str:
@@ -121,7 +127,12 @@ def asked(request: Request, **other: str | None) -> str:
     """Return the address that was asked, with other values for some parameters; None leaves one out."""
     query = {key: value for key, value in (dict(request.query_params) | other).items() if value is not None}
     bare = str(request.url).partition("?")[0]
-    return f"{bare}?{urlencode(query)}" if query else bare
+    return f"{bare}?{'&'.join(map(_pair, query, query.values()))}" if query else bare
+
+
+@lru_cache(maxsize=1024)
+def _pair(name: str, value: str) -> str:
+    return urlencode({name: value})
 
 
 def self_links(request: Request, kind: str, offered: Mapping[str, str]) -> Links:
