@@ -70,7 +70,10 @@ def held(connection: sa.Connection) -> list[tuple[object, ...]]:
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(shapes=st.lists(_SHAPES, min_size=1, max_size=12))
-def test_rows_in_bulk_are_what_rows_one_by_one_are(three_areas: Database, shapes: list[shapely.Geometry]) -> None:
+def test_rows_in_bulk_are_what_rows_one_by_one_are(
+    three_areas: Database, monkeypatch: pytest.MonkeyPatch, shapes: list[shapely.Geometry]
+) -> None:
+    monkeypatch.setattr(bulk, "_MANY", 1)
     with three_areas.engine.connect() as connection:
         load_frame(connection, BRIDGES, frame(shapes))
         in_bulk = held(connection)
@@ -92,16 +95,21 @@ def test_a_load_of_many_chunks_equals_one(own_sample: Database, monkeypatch: pyt
         connection.exec_driver_sql("DELETE FROM bridges")
         connection.commit()
         found = []
-        for chunk in (50_000, 7):
+        for many, chunk in ((50_000, 50_000), (1, 50_000), (1, 7)):
+            monkeypatch.setattr(bulk, "_MANY", many)
             monkeypatch.setattr(bulk, "_CHUNK", chunk)
             load_frame(connection, BRIDGES, frame(shapes))
             found.append(held(connection))
             connection.rollback()
-    assert found[0] == found[1]
+    assert found[0] == found[1] == found[2]
     assert len({row[1] for row in found[0]}) > 3
 
 
-def test_the_ledger_tells_events_of_what_came_in_bulk(own_sample: Database) -> None:
+@pytest.mark.parametrize("many", [1, 5_000])
+def test_the_ledger_tells_events_of_what_came_in_bulk(
+    own_sample: Database, monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
+    monkeypatch.setattr(bulk, "_MANY", many)
     hazards = ledger()
     shapes = [shapely.Point(119.3, 26.05), None]
     subject = {"subject_layer": [None, "bridges"], "subject_code": [None, "QL-001"]}
@@ -114,6 +122,8 @@ def test_the_ledger_tells_events_of_what_came_in_bulk(own_sample: Database) -> N
         ).all()
         at = "SELECT ST_Equals(geom, gis_point_on('bridges', 'QL-001')) FROM hazards WHERE code = 'X2'"
         assert connection.exec_driver_sql(at).scalar_one()
+        areas = "SELECT bool_and(area_code = (gis_place(geom)).area) FROM hazards WHERE code LIKE 'X%%'"
+        assert connection.exec_driver_sql(areas).scalar_one()
         assert recounted(connection, hazards) == []
     assert [tuple(row) for row in events] == [(code, "交办", "ann", "批量", True, True) for code in ("X1", "X2")]
 
@@ -126,35 +136,38 @@ def test_what_was_deleted_does_not_come_back_in_bulk_from_before(own_sample: Dat
         load_frame(connection, BRIDGES, again)
 
 
-def test_nobody_who_serves_can_say_that_a_row_is_placed(own_sample: Database) -> None:
-    """She names a change, an area and another user, as only the owner may; the triggers put it right."""
+def test_triggers_are_turned_off_for_a_load_and_stand_after_it(
+    own_sample: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only by the owner, and only within her transaction: for everybody else they stand throughout."""
     signed_in(own_sample, "ann", "editor")
+    monkeypatch.setattr(bulk, "_MANY", 1)
+    rows = gpd.GeoDataFrame({"code": ["N-1"]}, geometry=[shapely.Point(119.2, 26.05)], crs=4490)
+    off = "SELECT count(*) FROM pg_trigger WHERE tgenabled <> 'O' AND NOT tgisinternal"
+    with own_sample.engine.connect() as reader:
+        with own_sample.transaction() as connection:
+            load_frame(connection, BRIDGES, rows)
+            assert reader.exec_driver_sql(off).scalar_one() == 0
+        reader.rollback()
+        assert reader.exec_driver_sql(off).scalar_one() == 0
     row = "INSERT INTO bridges (code, geom, area_code, version, updated_by, change) VALUES "
-    row += "('NEW', ST_GeomFromText('POINT(119.3 26.05)', 4490), 'nowhere', 9, 'bob', 1)"
+    row += "('NEW', ST_GeomFromText('POINT(119.3 26.05)', 4490), 'nowhere', 0, 'bob', 1)"
     with own_sample.for_service().acting("ann").transaction() as connection:
-        connection.exec_driver_sql("SET LOCAL gis.placed = 'bridges'")
+        with pytest.raises(sa.exc.ProgrammingError, match="must be owner"), connection.begin_nested():
+            connection.exec_driver_sql("ALTER TABLE bridges DISABLE TRIGGER gis_1_place")
         connection.exec_driver_sql(row)
-    stands = "SELECT area_code = (gis_place(geom)).area, updated_by, change > 1 FROM bridges WHERE code = 'NEW'"
+    stands = (
+        "SELECT area_code = (gis_place(geom)).area, version, updated_by, change > 1 FROM bridges WHERE code = 'NEW'"
+    )
     with own_sample.reading() as connection:
-        assert connection.exec_driver_sql(stands).one() == (True, "ann", True)
-
-
-@pytest.mark.parametrize("said", ["", "rivers"])
-def test_the_owner_says_for_which_table_rows_are_placed(own_sample: Database, said: str) -> None:
-    with own_sample.transaction("ann") as connection:
-        connection.exec_driver_sql(f"SET LOCAL gis.placed = '{said}'")
-        connection.exec_driver_sql(
-            "INSERT INTO bridges (code, geom, area_code, change) "
-            "VALUES ('NEW', ST_GeomFromText('POINT(119.3 26.05)', 4490), 'nowhere', 1)"
-        )
-        found = "SELECT area_code = (gis_place(geom)).area, change > 1 FROM bridges WHERE code = 'NEW'"
-        assert connection.exec_driver_sql(found).one() == (True, True)
+        assert connection.exec_driver_sql(stands).one() == (True, 1, "ann", True)
 
 
 @pytest.mark.parametrize("read_meanwhile", [False, True])
 @pytest.mark.parametrize("layer", [BRIDGES, ledger()])
+@pytest.mark.parametrize("empty", [False, True])
 def test_the_indexes_stand_after_a_load(
-    empty_district: Database, monkeypatch: pytest.MonkeyPatch, layer: type[Layer], *, read_meanwhile: bool
+    empty_district: Database, monkeypatch: pytest.MonkeyPatch, layer: type[Layer], *, read_meanwhile: bool, empty: bool
 ) -> None:
     """Where nobody is at a table they are built anew; who reads is not waited for, and never sees a table without."""
     monkeypatch.setattr(bulk, "_MANY", 100)
@@ -166,6 +179,9 @@ def test_the_indexes_stand_after_a_load(
     query += "LEFT JOIN pg_constraint c ON conindid = indexrelid AND contype IN ('p', 'u') "
     query += f"WHERE indrelid = ANY ('{{{','.join(grown)}}}'::regclass[]) ORDER BY 1"
     with empty_district.engine.connect() as reader, empty_district.engine.connect() as connection:
+        if not empty:
+            load_frame(connection, layer, rows.assign(code=[f"M-{n}" for n in range(150)]).iloc[:9])
+            connection.commit()
         before = reader.exec_driver_sql(query).all()
         if read_meanwhile:
             for table in grown:
@@ -175,10 +191,10 @@ def test_the_indexes_stand_after_a_load(
         with bulk.index_afterwards(connection, grown, len(shapes)):
             load_frame(connection, layer, rows)
         after = connection.exec_driver_sql(query).all()
-        assert len(held(connection)) == (len(shapes) if layer is BRIDGES else 0)
+        assert recounted(connection, layer) == []
     assert [(row[0], row[2]) for row in after] == [(row[0], row[2]) for row in before]
     kept = [row[2] for row in after if row in before]
-    assert len(kept) == len(before) if read_meanwhile else kept == ["UNIQUE (code)"]
+    assert len(kept) == len(before) if read_meanwhile else kept == ["UNIQUE (code)"] * (not empty)
 
 
 def test_the_next_number_is_found_by_an_index(own_sample: Database) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pyproj import CRS
 from shapely import LineString, Point
 
+from gis_service.ingest.binary import JSONB
 from gis_service.ingest.columns import match
 from gis_service.ingest.judge import Judge, Judged
 from gis_service.ingest.place import Place
@@ -58,14 +59,14 @@ def test_a_refused_row_claims_no_code() -> None:
 
 def test_what_has_no_column_is_kept_with_its_type() -> None:
     found = judged({"n": [5, None], "x": [1.5, 2.0], "yes": [True, False], "words": [["a"], None], "t": ["文", None]})
-    first, second = (orjson.loads(text) for text in found.table["extra"].to_pylist())
+    first, second = (orjson.loads(text.removeprefix(JSONB)) for text in found.table["extra"].to_pylist())
     assert first == {"n": 5, "x": 1.5, "yes": True, "words": ["a"], "t": "文"}
     assert second == {"x": 2.0, "yes": False}
 
 
 def test_extra_of_our_own_exports_is_opened_up_again() -> None:
     found = judged({"code": ["QL-1"], "id": ["QL-1"], "extra": ['{"a": {"b": [1, null]}}']})
-    assert orjson.loads(found.table["extra"][0].as_py()) == {"a": {"b": [1, None]}}
+    assert orjson.loads(found.table["extra"][0].as_py().removeprefix(JSONB)) == {"a": {"b": [1, None]}}
 
 
 def test_broken_geometry_is_told_from_missing_geometry() -> None:

@@ -29,12 +29,6 @@ _OWN_RULES: Mapping[str, Mapping[str, str]] = {
 }
 """Rules of the engine's own tables, whoever writes to them: nobody can become what the anonymous user may not be."""
 
-_FOUND_HERE = (
-    "NEW.change IS NULL OR current_setting('gis.placed', true) IS DISTINCT FROM {table} "
-    "OR row_security_active({table}::regclass) OR session_user <> current_user"
-)
-"""Which inserted rows triggers place and number; the others were by their owner. Nobody who serves can say so."""
-
 
 def make(connection: Connection, schema: str, service: str) -> None:
     """Make functions, triggers, CHECKs and policies of every table, within the caller's transaction.
@@ -84,7 +78,6 @@ def _trigger(connection: Connection, layer: type[Layer]) -> None:
         "columns": ", ".join(content_columns(layer)),
         "placing": "geom",
         "prefix": literal(layer.prefix),
-        "found_here": _FOUND_HERE.format(table=literal(table)),
     }
     if issubclass(layer, Subjected):
         names["placing"] = "geom, subject_layer, subject_code"

@@ -10,8 +10,10 @@ from geopandas import GeoDataFrame
 from sqlalchemy import Connection
 
 from gis_service.features import DECIMALS
+from gis_service.ingest.binary import JSONB
 from gis_service.ingest.insert import STAGED, add, insert, insert_some, stage
 from gis_service.ingest.shapes import Geometries, ewkb, multi
+from gis_service.ingest.values import ARROW
 from layers import UNKNOWN, Layer
 
 _CHUNK = 100_000
@@ -24,7 +26,8 @@ def load_frame(connection: Connection, layer: type[Layer], frame: GeoDataFrame) 
     perhaps `extra` (dicts). Memory is a chunk at a time.
     """
     for start in range(0, len(frame), _CHUNK):
-        insert(connection, layer, _stage(connection, layer, frame.iloc[start : start + _CHUNK]))
+        some = frame.iloc[start : start + _CHUNK]
+        insert(connection, layer, _stage(connection, layer, some), len(some))
 
 
 class Frame:
@@ -42,7 +45,7 @@ class Frame:
         table, first, end = self._layer.__tablename__, self._put, self._put + number
         self._put, codes = end, set(self._codes[first:end])
         known = codes.intersection(self._codes[:first])
-        some = f"s._row >= {first} AND s._row < {end}"
+        some = f"s._row > {first} AND s._row <= {end}"
         if known:
             settings = ", ".join(f'"{name}" = s."{name}"' for name in self._names if name != "code")
             self._connection.exec_driver_sql(
@@ -57,8 +60,14 @@ def _stage(connection: Connection, layer: type[Layer], frame: GeoDataFrame, stag
     """Stage trusted rows, and return the names of their columns."""
     shapes = _rounded(frame.geometry.to_numpy())
     rows = _columns(layer, frame).append_column("geom", ewkb(shapes))
-    areas = stage(connection, layer, rows.column_names, staged)
-    add(connection, areas, rows.append_column("_row", pa.array(np.arange(len(rows)))), shapes, staged)
+    areas = stage(connection, layer, staged)
+    add(
+        connection,
+        areas,
+        rows.append_column("_row", pa.array(np.arange(1, len(rows) + 1, dtype=np.int32))),
+        shapes,
+        staged,
+    )
     return list(rows.column_names)
 
 
@@ -69,12 +78,11 @@ def _columns(layer: type[Layer], frame: GeoDataFrame) -> pa.Table:
     for name in (name for name in (*fields, "extra") if name in frame.columns):
         values = frame[name]
         if name == "extra":
-            values = [orjson.dumps(value).decode() for value in values]
-        elif fields[name].kind == "term":
+            columns[name] = pa.array([JSONB + orjson.dumps(value) for value in values], pa.binary())
+            continue
+        if fields[name].kind == "term":
             values = values.fillna(UNKNOWN)
-        elif fields[name].kind == "money":
-            values = [None if value is None or value != value else str(value) for value in values]  # noqa: PLR0124 - NaN
-        columns[name] = pa.array(values, from_pandas=True)
+        columns[name] = pa.array(values, from_pandas=True).cast(ARROW[fields[name].kind])
     return pa.table(columns)
 
 

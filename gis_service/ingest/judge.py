@@ -12,6 +12,7 @@ import pyarrow as pa
 import shapely
 from numpy.typing import NDArray
 
+from gis_service.ingest.binary import JSONB
 from gis_service.ingest.columns import Columns
 from gis_service.ingest.place import Place
 from gis_service.ingest.shapes import Geometries, accepted, ewkb, fit
@@ -36,7 +37,7 @@ class Refusal:
 
 @dataclass(frozen=True)
 class Judged:
-    """The rows of a batch that can be stored, ready for COPY: `_row`, `geom` (hex EWKB), the fields, `extra` (JSON).
+    """The rows of a batch that can be stored, ready for COPY: `_row`, `geom` (EWKB), the fields, `extra` (`jsonb`).
 
     `shapes` are their geometries in EPSG:4490.
     `fitting` counts the geometries of a type that the layer takes, `shaped` all that are there.
@@ -78,11 +79,11 @@ class Judge:
             refuse(target, found)
         if self._columns.extra:
             extra, found = self._extra(batch, columns.get("code"))
-            columns["extra"] = pa.array(extra, type=pa.string())
+            columns["extra"] = pa.array(extra, type=pa.binary())
             refuse("extra", found)
         if "code" in columns:
             refuse("code", self._repeated(columns["code"], refused))
-        rows = pa.array(np.arange(first, first + len(batch)))
+        rows = pa.array(np.arange(first, first + len(batch), dtype=np.int32))
         table = pa.table({"_row": rows, "geom": ewkb(shapes), **columns})
         kept = np.ones(len(batch), dtype=bool)
         kept[list(refused)] = False
@@ -95,13 +96,13 @@ class Judge:
             int((kinds >= 0).sum()),
         )
 
-    def _extra(self, batch: pa.RecordBatch, codes: pa.Array | None) -> tuple[list[str], dict[int, Why]]:
-        """Gather what has no column, as JSON objects; a column `extra` of our own exports is opened up again."""
+    def _extra(self, batch: pa.RecordBatch, codes: pa.Array | None) -> tuple[list[bytes], dict[int, Why]]:
+        """Gather what has no column, as `jsonb` objects; a column `extra` of our own exports is opened up again."""
         names = self._columns.extra
         columns = [_values(batch[name], json=name == "extra") for name in names]
         # the id of a GeoJSON feature repeats the code in our own exports
         ids = codes.to_pylist() if codes is not None and "id" in names else None
-        texts: list[str] = []
+        texts: list[bytes] = []
         bad: dict[int, Why] = {}
         for i, values in enumerate(zip(*columns, strict=True)):
             row = {name: value for name, value in zip(names, values, strict=True) if value is not None}
@@ -112,7 +113,7 @@ class Judge:
             text = orjson.dumps(row, default=_json)
             if holds_nul(text):
                 bad[i] = "", HOLDS_NUL
-            texts.append(text.decode())
+            texts.append(JSONB + text)
         return texts, bad
 
     def _repeated(self, codes: pa.Array, refused: Mapping[int, Refusal]) -> dict[int, Why]:

@@ -38,25 +38,29 @@ class Staging:
         self._table, self._prefix = layer.__tablename__, layer.prefix
         self._carried = [name for name in columns.fields if name != "code"]
         self._extra = columns.extra
-        self._codeless = 0
-        self._areas = stage(connection, layer, (*layer.writable(), "extra", "geom"))
+        self._rows = self._last = self._codeless = self._placeless = 0
+        self._areas = stage(connection, layer)
 
     def add(self, judged: Judged) -> None:
         """Append rows that were judged."""
         add(self._connection, self._areas, judged.table, judged.shapes)
         rows = judged.table
         self._codeless += rows["code"].null_count if "code" in rows.column_names else len(rows)
+        self._placeless += rows["geom"].null_count
+        self._rows += len(rows)
+        self._last = rows["_row"][-1].as_py() if len(rows) else self._last
 
     def refuse_homeless(self) -> list[Refusal]:
         """Take out the rows of what has to lie somewhere that have neither a place nor a subject that is there."""
-        if not (self._layer.placed and issubclass(self._layer, Subjected)):
+        if not (self._placeless and self._layer.placed and issubclass(self._layer, Subjected)):
             return []
         gone = self._connection.execute(
             text(
                 f"DELETE FROM {STAGED} s WHERE geom IS NULL AND NOT gis_sees(subject_layer, subject_code) AND NOT "
                 f"EXISTS (SELECT FROM {self._table} t WHERE t.code = s.code) RETURNING _row AS number, subject_code"
             )
-        )
+        ).all()
+        self._rows -= len(gone)
         why = Label(
             "没有几何图形，也没有现有的对象（subject_layer、subject_code）",
             "has no geometry, and no subject that is there (subject_layer, subject_code)",
@@ -76,15 +80,7 @@ class Staging:
             self._match()
         if self._codeless:
             self._number()
-        if stored:
-            self._compare()
-        found = self._connection.execute(
-            text(
-                "SELECT count(*) FILTER (WHERE _target IS NULL), count(*) FILTER (WHERE _changed), "
-                f"count(*) FILTER (WHERE _target IS NOT NULL AND _changed IS NULL) FROM {STAGED}"
-            )
-        ).one()
-        counts = Counts(*found)
+        counts = self._compare() if stored else Counts(self._rows, 0, 0)
         if not dry_run:
             self._write(counts)
         return counts
@@ -155,12 +151,17 @@ class Staging:
             prefix=self._prefix,
         )
 
-    def _compare(self) -> None:
-        """Mark the rows that say something else than what is stored."""
+    def _compare(self) -> Counts:
+        """Mark the rows that say something else than what is stored, and count."""
         self._run(
             f"UPDATE {STAGED} s SET _changed = true FROM {self._table} t "
             f"WHERE t.id = s._target AND ({self._differences()})"
         )
+        found = self._connection.exec_driver_sql(
+            "SELECT count(*) FILTER (WHERE _target IS NULL), count(*) FILTER (WHERE _changed), "
+            f"count(*) FILTER (WHERE _target IS NOT NULL AND _changed IS NULL) FROM {STAGED}"
+        )
+        return Counts(*found.one())
 
     def _differences(self) -> str:
         compared = [f't."{name}" IS DISTINCT FROM s."{name}"' for name in (*self._carried, "geom")]
@@ -177,7 +178,7 @@ class Staging:
     def _write(self, counts: Counts) -> None:
         names = ("code", *self._carried, "geom", *["extra"] * bool(self._extra))
         with index_afterwards(self._connection, grown_by(self._layer), counts.inserted):
-            insert(self._connection, self._layer, names, "_target IS NULL")
+            insert(self._connection, self._layer, names, self._last, "_target IS NULL")
         settings = [f'"{name}" = s."{name}"' for name in (*self._carried, "geom")]
         if self._extra:
             settings.append(f"extra = {self._new_extra()}")

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from shapely import GeometryType
 from shapely.errors import GEOSException
 
+from gis_service.ingest.binary import fixed
 from layers import STORED_SRID, Label
 
 Geometries = NDArray[np.object_]
@@ -107,14 +108,12 @@ def multi(shapes: Geometries) -> Geometries:
 
 
 def ewkb(shapes: Geometries) -> pa.Array:
-    """Return 2D geometries in EPSG:4490 as COPY takes them: hex EWKB, null where there is none."""
+    """Return 2D geometries in EPSG:4490 as COPY takes them: EWKB, null where there is none."""
     at = shapely.get_coordinates(shapes)
     if (shapely.get_type_id(shapes) != GeometryType.POINT).any() or len(at) != len(shapes):
         marked = shapely.set_srid(shapes, STORED_SRID)
-        return pa.array(shapely.to_wkb(marked, hex=True, include_srid=True), pa.string())
+        return pa.array(shapely.to_wkb(marked, include_srid=True), pa.binary())
     # points are all of one length, and so written at once: twenty times as fast
     rows = np.empty(len(at), dtype=_POINT)
     rows["order"], rows["kind"], rows["srid"], rows["at"] = 1, 0x20000001, STORED_SRID, at
-    width = 2 * _POINT.itemsize
-    ends = np.arange(0, width * (len(at) + 1), width, dtype=np.int32)
-    return pa.StringArray.from_buffers(len(at), pa.py_buffer(ends), pa.py_buffer(rows.tobytes().hex().encode()))
+    return fixed(rows)

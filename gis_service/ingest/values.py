@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from gis_service.ingest.binary import MONEY
 from layers import UNKNOWN, Field, Label, registry
 
 _NUMBER = re.compile(r"[+-]?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
@@ -61,7 +62,7 @@ def convert(field: Field, column: pa.Array) -> tuple[pa.Array, dict[int, tuple[s
             unfit[i] = str(value), error.why
     # one more entry stands for null, so that a null of the file takes the place of what is missing
     taken = places.fill_null(len(converted))
-    values = pa.array([*converted, missing], type=_KINDS[field.kind].arrow).take(taken)
+    values = pa.array([*converted, missing]).cast(ARROW[field.kind]).take(taken)
     if not unfit:
         return values, {}
     at = taken.to_numpy(zero_copy_only=False)
@@ -80,7 +81,7 @@ def stored(field: Field, value: Any) -> Any:  # noqa: ANN401 - whatever a file h
     Unfit
         Where the field cannot hold it.
     """
-    result = None if _is_missing(value) else _KINDS[field.kind].convert(field, value)
+    result = None if _is_missing(value) else _KINDS[field.kind](field, value)
     return UNKNOWN if result is None and field.kind == "term" else result
 
 
@@ -158,7 +159,7 @@ def _money(field: Field, value: Any) -> str | None:  # noqa: ANN401 - whatever a
 
 
 def _numeric(value: Any) -> Decimal:  # noqa: ANN401 - whatever a file holds
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
         return Decimal(str(value))
     text = unicodedata.normalize("NFKC", value).strip() if isinstance(value, str) else ""
     if not _NUMBER.fullmatch(text):
@@ -189,19 +190,20 @@ def _flag(_field: Field, value: Any) -> bool | None:  # noqa: ANN401 - whatever 
     raise Unfit("应为 是 或 否", "must be yes or no")
 
 
-class _Kind:
-    """How a kind of field is converted, and what Arrow calls the result."""
-
-    def __init__(self, convert: Callable[[Field, Any], Any], arrow: pa.DataType) -> None:
-        self.convert, self.arrow = convert, arrow
-
-
-_KINDS: Mapping[str, _Kind] = {
-    "text": _Kind(_text, pa.string()),
-    "term": _Kind(_term, pa.string()),
-    "layer": _Kind(_layer, pa.string()),
-    "number": _Kind(_number, pa.float64()),
-    "money": _Kind(_money, pa.string()),
-    "date": _Kind(_date, pa.date32()),
-    "flag": _Kind(_flag, pa.bool_()),
+_KINDS: Mapping[str, Callable[[Field, Any], Any]] = {
+    "text": _text,
+    "term": _term,
+    "layer": _layer,
+    "number": _number,
+    "money": _money,
+    "date": _date,
+    "flag": _flag,
 }
+ARROW: Mapping[str, pa.DataType] = {
+    **dict.fromkeys(("text", "term", "layer"), pa.string()),
+    "number": pa.float64(),
+    "money": MONEY,
+    "date": pa.date32(),
+    "flag": pa.bool_(),
+}
+"""What Arrow calls a column of each kind of field."""

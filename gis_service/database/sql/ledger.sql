@@ -35,7 +35,7 @@ DECLARE
 BEGIN
     IF TG_OP = 'INSERT' THEN
         SELECT array_agg(ROW(NULL, n.code, step, NULL, n.status, n.deadline, n.valid_from, n.updated_at, n.updated_by,
-            n.reason, n.change)::events ORDER BY n.id) INTO told FROM new_rows n;
+            n.reason, n.change)::events) INTO told FROM new_rows n;
     ELSE
         SELECT array_agg(ROW(NULL, n.code, step, o.status, n.status, n.deadline, n.valid_from, n.updated_at, n.updated_by,
             n.reason, n.change)::events ORDER BY n.id) INTO told
