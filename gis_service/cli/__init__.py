@@ -31,7 +31,8 @@ class Commands(TyperGroup):
     modules: ClassVar[Mapping[str, str]] = {
         **dict.fromkeys(("run", "serve"), "service"),
         **dict.fromkeys(("layers", "stats", "figures", "along", "risk", "dictionary"), "questions"),
-        **dict.fromkeys(("import", "export", "map", "sample"), "files"),
+        **dict.fromkeys(("import", "sample"), "imports"),
+        **dict.fromkeys(("export", "map"), "exports"),
         **dict.fromkeys(("history", "restore", "changes", "undo"), "history"),
         "attachments": "attachments",
         "hazards": "ledger",

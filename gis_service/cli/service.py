@@ -10,7 +10,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from gis_service.api.app import create_app
-from gis_service.cli.files import load_with_progress
+from gis_service.cli.imports import load_with_progress
 from gis_service.cli.shared import out, ready, say, settings
 from gis_service.database import Database
 from gis_service.database.opened import address, opened

@@ -14,6 +14,7 @@ import orjson
 import typer
 from pydantic import ValidationError
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from sqlalchemy import Connection
 
@@ -136,3 +137,9 @@ def _cell(value: Any) -> str:  # noqa: ANN401 - a number, a text or nothing
     if value is None:
         return ""
     return f"{value:,.2f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def progressing() -> Progress:
+    """Return a progress display for people at a terminal; standard output stays clean for programs."""
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
+    return Progress(*columns, console=err, disable=not err.is_terminal)

@@ -1,4 +1,4 @@
-"""gis import, gis export, gis map, gis sample load: files in and out."""
+"""gis import, gis sample load: files and the sample in."""
 
 from __future__ import annotations
 
@@ -9,33 +9,15 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import TaskID
 
-from gis_service.cli.shared import (
-    Area,
-    AsOf,
-    Filter,
-    Json,
-    asked,
-    day,
-    err,
-    language,
-    pairs,
-    print_json,
-    print_table,
-    ready,
-    say,
-    settings,
-)
+from gis_service.cli.shared import Json, day, err, language, print_json, print_table, progressing, ready, say, settings
 from gis_service.database import Database
 from gis_service.database.opened import opened
 from gis_service.database.upgrade import upgrade
-from gis_service.errors import UnknownValue
-from gis_service.exports import ENCODINGS, FORMATS, Export, export_file, place, replacing
-from gis_service.features import find_layer, selection
+from gis_service.features import find_layer
 from gis_service.ingest import Summary, import_file, parse_fields
 from gis_service.ingest.sample import load_sample
-from gis_service.publish import Reader, find_map, saved
 
 app = typer.Typer()
 sample = typer.Typer(no_args_is_help=True)
@@ -62,7 +44,7 @@ def import_(
     """Import a file into a layer; rows that break a rule are refused one by one, with the reason."""
     target, since = find_layer(layer), day("--valid-from", valid_from)
     fields = parse_fields(field or [])
-    with ready() as database, _progress() as progress:
+    with ready() as database, progressing() as progress:
         task = progress.add_task(file.name, total=None)
         summary = import_file(
             database,
@@ -85,70 +67,6 @@ def import_(
         raise typer.Exit(4)
 
 
-@app.command()
-def export(
-    layer: Annotated[str, typer.Argument(help="The layer to give out.")],
-    file: Annotated[Path, typer.Argument(help=f"The file to write: {', '.join(f'.{f}' for f in FORMATS)}.")],
-    filter: Filter = "",
-    area: Area = "",
-    as_of: AsOf = "",
-    crs: Annotated[str, typer.Option(help="EPSG:CODE, GCJ02 or BD09; EPSG:4490 by default.")] = "",
-    lang: Annotated[str, typer.Option(help="Language of headings and words: zh or en.")] = "",
-    encoding: Annotated[str, typer.Option(help="Of a Shapefile: UTF-8, or GBK with Chinese names.")] = "UTF-8",
-) -> None:
-    """Export a layer, or what a filter or an area chooses of it, to a file."""
-    source, where = find_layer(layer), place(crs)
-    if lang not in ("", "zh", "en"):
-        raise UnknownValue("--lang", lang, ["zh", "en"])
-    if encoding.upper() not in ENCODINGS:
-        raise UnknownValue("--encoding", encoding, ENCODINGS)
-    with asked(as_of) as (database, connection, today), _progress() as progress:
-        task = progress.add_task(file.name, total=None)
-        clause = selection(connection, source, today, filter=filter, area=area)
-        wanted = Export(
-            database,
-            source,
-            clause,
-            today if as_of else None,
-            where,
-            "en" if (lang or language()) == "en" else "zh",
-            filter=filter,
-            area=area,
-            encoding=encoding.upper(),
-            progress=lambda done: progress.update(task, completed=done),
-        )
-        number = export_file(wanted, file)
-    err.print(say(f"已写出 {number} 条记录：{file}", f"{number} features written: {file}"))
-
-
-@app.command("map")
-def map_(
-    name: Annotated[str, typer.Argument(help="The map: status, risk, along, projects, ...")],
-    file: Annotated[Path, typer.Argument(help="The .html file to write; it works without the service.")],
-    area: Area = "",
-    as_of: AsOf = "",
-    param: Annotated[
-        list[str] | None, typer.Option(help="NAME=VALUE: a parameter of the map, e.g. code=HD-001.")
-    ] = None,
-    lang: Annotated[str, typer.Option(help="zh or en.")] = "",
-) -> None:
-    """Save a map as one HTML file that holds everything it needs."""
-    chosen = find_map(name)
-    given = pairs(param or [], "--param")
-    allowed = [p.name for p in chosen.parameters]
-    for key in given:
-        if key not in allowed:
-            raise UnknownValue("--param", key, allowed)
-    if lang not in ("", "zh", "en"):
-        raise UnknownValue("--lang", lang, ["zh", "en"])
-    with asked(as_of) as (_, connection, today):
-        reader = Reader("en" if (lang or language()) == "en" else "zh", area, today)
-        html = saved(connection, chosen, reader, given, settings())
-    with replacing(file) as unfinished:
-        unfinished.write_text(html, "utf-8")
-    err.print(say(f"已保存：{file}", f"Saved: {file}"))
-
-
 @sample.command()
 def load(
     *,
@@ -168,7 +86,7 @@ def load_with_progress(
 ) -> None:
     """Load the sample district and show how it goes, layer by layer."""
     tasks: dict[str, TaskID] = {}
-    with _progress() as progress:
+    with progressing() as progress:
 
         def more(name: str, rows: int) -> None:
             if name not in tasks:
@@ -176,12 +94,6 @@ def load_with_progress(
             progress.advance(tasks[name], rows)
 
         load_sample(database, scale=scale, only=only, replace=replace, progress=more)
-
-
-def _progress() -> Progress:
-    """Return a progress display for people at a terminal; standard output stays clean for programs."""
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn()
-    return Progress(*columns, console=err, disable=not err.is_terminal)
 
 
 def _print(summary: Summary, title: str) -> None:
