@@ -24,7 +24,7 @@ from gis_service.ingest import load_frame
 from gis_service.ingest.load import next_code
 from gis_service.ingest.values import convert, stored
 from gis_service.settings import Settings
-from layers import Layer, ledger, registry
+from layers import Layer, Role, ledger, registry, with_role
 
 BRIDGES = registry()["bridges"]
 _GRID = st.integers(-2, 12).map(lambda n: n / 10)  # corners, sides, inside and outside of the areas alike
@@ -103,6 +103,26 @@ def test_a_load_of_many_chunks_equals_one(own_sample: Database, monkeypatch: pyt
             connection.rollback()
     assert found[0] == found[1] == found[2]
     assert len({row[1] for row in found[0]}) > 3
+
+
+def test_areas_in_bulk_place_themselves(empty_district: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulk, "_MANY", 1)
+    whole = shapely.box(119, 26, 120, 27)
+    shapes = [shapely.box(119, 26, 119.4, 27), shapely.box(119.4, 26, 120, 27), whole]
+    areas = with_role(Role.AREAS)
+    with empty_district.engine.connect() as connection:
+        load_frame(connection, areas, gpd.GeoDataFrame({"code": ["a", "b", "c"]}, geometry=shapes, crs=4490))
+        stands = (
+            "SELECT code, parent_code, area_code, shares ? code, shares ? '', shares - code - '' FROM areas ORDER BY 1"
+        )
+        found = [tuple(row) for row in connection.exec_driver_sql(stands)]
+        assert recounted(connection, areas) == []
+        connection.rollback()
+    assert found == [
+        ("a", "c", "a", True, False, {}),
+        ("b", "c", "b", True, False, {}),
+        ("c", None, None, False, True, {}),
+    ]
 
 
 @pytest.mark.parametrize("many", [1, 5_000])

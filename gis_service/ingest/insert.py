@@ -19,7 +19,7 @@ from gis_service.database.objects import kept_of
 from gis_service.ingest.binary import copied
 from gis_service.ingest.shapes import Geometries
 from gis_service.ingest.within import Areas
-from layers import Layer, Ledger, Subjected, content_columns
+from layers import Layer, Ledger, Role, Subjected, content_columns
 
 STAGED = "gis_staged"
 _CHUNK = 200_000
@@ -73,7 +73,7 @@ def add(connection: Connection, areas: Areas, rows: pa.Table, shapes: Geometries
 
 def insert(connection: Connection, layer: type[Layer], names: Sequence[str], last: int, where: str = "true") -> None:
     """Insert the staged rows of which `where` is true in the order of their numbers, 1 to `last`."""
-    if last < _MANY:
+    if last < _MANY or layer.role is Role.AREAS:  # areas place themselves
         insert_some(connection, layer, names, where)
         return
     _place(connection, layer, where)

@@ -10,7 +10,7 @@ CREATE TRIGGER gis_1_place BEFORE INSERT ON {table}
     FOR EACH ROW EXECUTE FUNCTION gis_keep_place();
 DROP TRIGGER IF EXISTS gis_1_moved ON {table};
 CREATE TRIGGER gis_1_moved BEFORE UPDATE OF {placing} ON {table}
-    FOR EACH ROW EXECUTE FUNCTION gis_keep_place();
+    FOR EACH ROW WHEN (NEW.geom IS DISTINCT FROM OLD.geom) EXECUTE FUNCTION gis_keep_place();
 
 DROP TRIGGER IF EXISTS gis_2_version ON {table};
 CREATE TRIGGER gis_2_version BEFORE INSERT ON {table}
