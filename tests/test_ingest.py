@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from shapely import LineString, Point, box
 
 import sample
-from gis_service import features
+from gis_service import extents
 from gis_service.database import Database
 from gis_service.database.upgrade import upgrade
 from gis_service.errors import CrsError, FieldError, GeometryTypeError, SourceError
@@ -404,6 +404,6 @@ def test_the_dense_sample_is_loaded_whole(empty_district: Database) -> None:
     for name, frame in sample.records(2):
         held[name] += len(frame)
     with empty_district.reading() as connection:
-        assert features.counts(connection) == held
+        assert extents.counts(connection) == held
         # who reads it first finds nothing that is still to be folded
         assert connection.exec_driver_sql("SELECT count(*) FROM hazards_grid WHERE fresh").scalar_one() == 0
