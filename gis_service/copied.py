@@ -13,6 +13,7 @@ from typing import Any
 import psycopg2
 from sqlalchemy import ClauseElement, Connection
 
+from gis_service.database import Database
 from gis_service.errors import GisError
 
 Told = Callable[[BaseException], GisError]
@@ -29,9 +30,9 @@ _LENGTHS = 6  # 2 bytes for the number of columns, 4 for the length of the only 
 def rows(asked: Asked, told: Told, turn: float = inf) -> Generator[list[memoryview]]:
     """Stream the one text that each row of some queries has, none of them null, some rows at a time.
 
-    Queries run side by side, each on a connection of its own, and are read by turns of so many rows. COPY's binary
-    format gives texts as they are: its text format would double the backslashes of JSON, and looks at every byte for
-    what it has to quote.
+    Queries run side by side, each on a connection of its own, and are read by turns, of so many rows or up to one whose
+    text is empty. COPY's binary format gives texts as they are: its text format would double the backslashes of JSON,
+    and looks at every byte for what it has to quote.
 
     Raises
     ------
@@ -72,7 +73,7 @@ class _Copy:
         self.over = False
         self._connection, self._turn = connection, turn
         self._driver: Any = connection.connection.driver_connection
-        self._header, self._least = (_HEADER, _LENGTHS) if "binary" in options else (0, 0)
+        self._header, self._bare = (_HEADER, _LENGTHS) if "binary" in options else (0, 0)
         self._queue: Queue[list[bytes] | None] = Queue(_WAITING)
         self._failed: list[psycopg2.Error] = []
         statement = f"COPY ({_literal_sql(connection, query)}) TO STDOUT WITH ({options})"
@@ -80,7 +81,7 @@ class _Copy:
         self._pusher.start()
 
     def _push(self, statement: str) -> None:
-        rows = _Rows(self._queue, self._turn)
+        rows = _Rows(self._queue, self._turn, self._header, self._bare)
         try:
             with self._driver.cursor() as cursor:
                 cursor.copy_expert(statement, rows)
@@ -101,9 +102,9 @@ class _Copy:
                     raise told(self._failed[0]) from self._failed[0]
                 return
             left -= len(part)
-            part[0], self._header = part[0][self._header :], 0
-            if len(part[-1]) < self._least:  # the end has no row
+            if len(part[-1]) <= self._bare:  # no text, or the end
                 part.pop()
+                left = 0
             if part:
                 yield part
 
@@ -145,18 +146,33 @@ class Brake:
                 self._drivers.remove(driver)
 
 
-class _Rows:
-    """A file for psycopg2, which writes row by row as PostgreSQL sends them; some go on together, those of one turn."""
+@contextmanager
+def together(database: Database, connection: Connection, brake: Brake) -> Iterator[list[Connection]]:
+    """Yield a streaming connection, and where one is free a second that sees the same; the brake acts on both."""
+    with database.beside(connection) as other, ExitStack() as held:
+        if other is not None:
+            held.enter_context(brake.on(other))
+        yield [connection] if other is None else [connection, other]
 
-    def __init__(self, queue: Queue[list[bytes] | None], turn: float) -> None:
+
+class _Rows:
+    """A file for psycopg2, which writes row by row as PostgreSQL sends them; some go on together, those of one turn.
+
+    Before the first row there is a header; a turn ends with so many rows, or with one that is `bare`.
+    """
+
+    def __init__(self, queue: Queue[list[bytes] | None], turn: float, header: int, bare: int) -> None:
         self._queue, self._turn, self._left = queue, turn, turn
+        self._header, self._bare = header, bare
         self._rows, self._size = list[bytes](), 0
 
     def write(self, row: bytes) -> None:
+        if self._header:
+            row, self._header = row[self._header :], 0
         self._rows.append(row)
         self._size += len(row)
         self._left -= 1
-        if self._size >= _BYTES or not self._left:
+        if self._size >= _BYTES or not self._left or len(row) <= self._bare:
             self.pass_on()
 
     def pass_on(self) -> None:

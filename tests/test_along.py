@@ -12,7 +12,8 @@ from pyproj import Geod, Transformer
 from shapely import LineString, Point, transform
 from sqlalchemy import Connection, text
 
-from gis_service.along import Shown, along, find_properties, find_targets, pieces, statement
+import gis_service.along
+from gis_service.along import Shown, along, are_many, find_properties, find_targets, pieces, statement
 from gis_service.database import Database
 from gis_service.errors import UnknownName, UnknownValue, UsageError
 from gis_service.lines import find_line
@@ -198,7 +199,7 @@ def test_stretch_by_stretch_each_hit_comes_once_in_the_order_of_the_whole_line(
             subject = {} if index < len(points) else {"subject_layer": "rivers", "subject_code": "R"}
             _hazard(connection, str(index), x, y, **subject)
         line = find_line(connection, RIVERS, "R", SRID)
-        document = orjson.loads(b"".join(pieces(connection, line, find_targets(("hazards",), RIVERS), within)))
+        document = orjson.loads(b"".join(pieces([connection], line, find_targets(("hazards",), RIVERS), within)))
         transaction.rollback()
     found = [feature["properties"] for feature in document["features"]]
     places = {str(i): Point(X + x, Y + y) for i, (x, y) in enumerate([*points, *linked])}
@@ -225,7 +226,7 @@ def test_the_first_hits_go_out_while_others_are_looked_for(empty_district: Datab
             f"ST_Transform(ST_SetSRID(ST_MakePoint({X} + n, {Y} + 10), {SRID}), 4490) FROM generate_series(1, 2999) n"
         )
         found = list(
-            pieces(connection, find_line(connection, RIVERS, "R", SRID), find_targets(("hazards",), RIVERS), 100)
+            pieces([connection], find_line(connection, RIVERS, "R", SRID), find_targets(("hazards",), RIVERS), 100)
         )
     whole = orjson.loads(b"".join(found))
     assert len(found) > 5
@@ -241,7 +242,7 @@ def test_only_what_is_asked_for_is_told_and_always_where_it_lies_and_why(sample_
     def hits(connection: Connection, *names: str, geometry: bool = True) -> list[dict[str, Any]]:
         shown = Shown(find_properties(names, targets), geometry)
         line = find_line(connection, RIVERS, "HD-007", SRID)
-        document = orjson.loads(b"".join(pieces(connection, line, targets, 200, shown)))
+        document = orjson.loads(b"".join(pieces([connection], line, targets, 200, shown)))
         assert document["numberReturned"] == len(document["features"]) > 1
         return list(document["features"])
 
@@ -262,6 +263,30 @@ def test_an_unknown_property_is_refused_with_those_that_there_are() -> None:
         find_properties(["name", "colour"], find_targets(["hazards", "bridges"], RIVERS))
     assert {"code", "status", "grade", "term", "distance_m"} <= set(refused.value.allowed)
     assert "basin" not in refused.value.allowed
+
+
+def test_two_connections_tell_what_one_does_in_the_same_order(sample_district: Database) -> None:
+    with sample_district.streaming() as first, sample_district.beside(first) as second:
+        assert second
+        for code, within in (("HD-007", 500.0), ("HD-001", 30.0), ("HD-002", 0.0)):
+            line = find_line(first, RIVERS, code, SRID)
+            alone, both = (
+                b"".join(pieces(connections, line, find_targets([], RIVERS), within))
+                for connections in ([first], [first, second])
+            )
+            assert both == alone
+            assert within < 500 or len(orjson.loads(both)["features"]) > 50
+
+
+def test_the_second_connection_is_for_layers_of_many_records(
+    sample_district: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hazards = [registry()["hazards"]]
+    with sample_district.reading() as connection:
+        assert not are_many(connection, hazards)
+        assert not are_many(connection, [])
+        monkeypatch.setattr(gis_service.along, "_MANY", 10)
+        assert are_many(connection, hazards)
 
 
 def test_every_hazard_of_a_sample_river_is_along_it(sample_district: Database) -> None:

@@ -174,7 +174,7 @@ def _counted() -> Iterator[list[str]]:
         ("/api/layers/rivers/features?limit=10", 3),
         ("/api/layers/rivers/features/HD-007", 3),
         ("/api/statistics/hazards?group=status", 4),
-        ("/api/along/rivers/HD-007?layers=hazards", 3),  # COPY and COMMIT are the driver's, and not counted
+        ("/api/along/rivers/HD-007?layers=hazards", 4),  # COPY and COMMIT are the driver's, and not counted
         ("/api/tiles/hazards/8/212/108.mvt", 2),
         ("/ogc/collections/bridges/tiles/WebMercatorQuad/8/108/212", 2),
     ],

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import orjson
 import psycopg2
-from sqlalchemy import Connection, TextClause
+from sqlalchemy import Connection, TextClause, text
 
 from gis_service.along.statement import ALL, MOST_METRES, NUMBER, Shown, statement, tellable
 from gis_service.copied import rows
@@ -22,7 +22,19 @@ from gis_service.features import find_layer
 from gis_service.lines import Line, outside_metric
 from layers import Layer, Role, registry
 
-__all__ = ["MOST_METRES", "Hits", "Shown", "along", "find_properties", "find_targets", "pieces", "statement"]
+__all__ = [
+    "MOST_METRES",
+    "Hits",
+    "Shown",
+    "along",
+    "are_many",
+    "find_properties",
+    "find_targets",
+    "pieces",
+    "statement",
+]
+
+_MANY = 50_000
 
 
 @dataclass(frozen=True)
@@ -56,19 +68,20 @@ def along(connection: Connection, line: Line, targets: Sequence[type[Layer]], wi
     """
     counts = dict.fromkeys((target.__tablename__ for target in targets), 0)
     asked = statement(line, targets, within)
-    return Hits(line, within, counts, b",".join(_features(connection, line, asked, counts)))
+    return Hits(line, within, counts, b",".join(_features([connection], line, asked, counts)))
 
 
 def pieces(
-    connection: Connection, line: Line, targets: Sequence[type[Layer]], within: float, shown: Shown = ALL
+    connections: Sequence[Connection], line: Line, targets: Sequence[type[Layer]], within: float, shown: Shown = ALL
 ) -> Generator[bytes]:
     """Stream the document of what lies along a line: features come stretch by stretch, in memory that does not grow.
 
-    What fails at once, fails before the first piece; raises as `along` does.
+    Connections that see one state take turns with the stretches. What fails at once, fails before the first piece;
+    raises as `along` does.
     """
     counts = dict.fromkeys((target.__tablename__ for target in targets), 0)
     asked = statement(line, targets, within, shown)
-    with closing(_features(connection, line, asked, counts)) as found:
+    with closing(_features(connections, line, asked, counts)) as found:
         yield _head(line, within) + next(found, b"")
         for features in found:
             yield b"," + features
@@ -94,7 +107,9 @@ def _end(counts: dict[str, int]) -> bytes:
     return b"]," + orjson.dumps({"numberReturned": sum(counts.values()), "counts": counts})[1:]
 
 
-def _features(connection: Connection, line: Line, asked: TextClause, counts: dict[str, int]) -> Generator[bytes]:
+def _features(
+    connections: Sequence[Connection], line: Line, asked: TextClause, counts: dict[str, int]
+) -> Generator[bytes]:
     """Stream the features, and count them as they go out, by the names of their layers."""
     names = list(counts)
     if not names:
@@ -105,7 +120,8 @@ def _features(connection: Connection, line: Line, asked: TextClause, counts: dic
             return outside_metric(line.code, line.srid)
         return DatabaseError("查询中断，请重试；详见日志。", "The query broke off. Try again; see the log.")
 
-    with closing(rows([(connection, asked)], told)) as parts:
+    shares = [(one, asked.bindparams(number=len(connections), at=at)) for at, one in enumerate(connections)]
+    with closing(rows(shares, told)) as parts:
         for part in parts:
             for number, found in Counter(bytes(row[:NUMBER]) for row in part).items():
                 counts[names[int(number)]] += found
@@ -124,6 +140,13 @@ def find_targets(names: Sequence[str], line_layer: type[Layer]) -> list[type[Lay
         return [find_layer(name) for name in dict.fromkeys(names)]
     others = (layer for layer in registry().values() if layer.placed and layer.role is not Role.AREAS)
     return [layer for layer in others if layer is not line_layer]
+
+
+def are_many(connection: Connection, targets: Sequence[type[Layer]]) -> bool:
+    """Say whether layers hold so many records that what lies along a line may be worth a second connection."""
+    held = text("SELECT sum(reltuples) FROM pg_class WHERE oid = ANY (CAST(:names AS regclass[]))")
+    names = [target.__tablename__ for target in targets]
+    return (connection.scalar(held, {"names": names}) or 0) > _MANY
 
 
 def find_properties(names: Sequence[str], targets: Sequence[type[Layer]]) -> tuple[str, ...] | None:

@@ -54,6 +54,8 @@ def tellable(targets: Sequence[type[Layer]]) -> list[str]:
 def statement(line: Line, targets: Sequence[type[Layer]], within: float, shown: Shown = ALL) -> TextClause:
     """Return the SELECT of what lies along a line, in chainage order: the number of its layer, and the GeoJSON text.
 
+    It is that of all stretches; bound to other values of `number` and `at`, of every so manieth of them.
+
     Raises
     ------
     UnknownValue
@@ -77,6 +79,8 @@ def statement(line: Line, targets: Sequence[type[Layer]], within: float, shown: 
         within=within,
         line_layer=line.layer.__tablename__,
         line_code=line.code,
+        number=1,
+        at=0,
     )
 
 
@@ -117,7 +121,7 @@ WITH route AS MATERIALIZED (
         FROM unnest(CAST(:routes AS text[])) WITH ORDINALITY AS given (wkb, ordinality)
     ) given
 ), stretch AS MATERIALIZED (
-    SELECT part, since, until, course, CASE
+    SELECT number, part, since, until, course, CASE
         WHEN ST_XMax(near) - ST_XMin(near) > 180  -- it lies on both sides of the 180th meridian
             THEN ST_MakeEnvelope(-180, ST_YMin(near), 180, ST_YMax(near), {STORED_SRID})
         ELSE ST_Envelope(near)
@@ -125,7 +129,7 @@ WITH route AS MATERIALIZED (
     FROM unnest(
         CAST(:parts AS integer[]), CAST(:courses AS text[]), CAST(:nears AS text[]),
         CAST(:since AS float8[]), CAST(:until AS float8[])
-    ) AS given (part, wkb, around, since, until)
+    ) WITH ORDINALITY AS given (part, wkb, around, since, until, number)
     CROSS JOIN LATERAL (
         SELECT ST_SetSRID(CAST(wkb AS geometry), :srid) AS course,
             ST_Transform(ST_SetSRID(CAST(around AS geometry), :srid), {STORED_SRID}) AS near
@@ -139,9 +143,12 @@ _LINKED = """, linked_{layer} AS MATERIALIZED (
 """
 
 # A stretch after another, so that the first hits go out while others are looked for. Each has what lies nearest to it,
-# by its chainage; so nothing comes twice, though boxes overlap.
+# by its chainage; so nothing comes twice, though boxes overlap. Each ends with an empty text: where several connections
+# find them, it is another's turn.
 _STRETCHED = """
-SELECT hit.feature FROM stretch CROSS JOIN LATERAL ({hits} ORDER BY 1, 2, 3) hit
+SELECT hit.feature FROM stretch CROSS JOIN LATERAL (
+    {hits} UNION ALL SELECT 'infinity', '', 0, '' ORDER BY 1, 2, 3
+) hit WHERE (stretch.number - 1) % :number = :at
 """
 
 _GEOMETRY = ", ST_SetSRID(t.geom, 4326) AS geom"

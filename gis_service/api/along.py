@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from fastapi.responses import Response
 
-from gis_service.along import MOST_METRES, Shown, find_properties, find_targets, pieces
+from gis_service.along import MOST_METRES, Shown, are_many, find_properties, find_targets, pieces
 from gis_service.api.deps import AsOfGiven, DatabaseDep, LanguageDep, LayerDep
 from gis_service.api.features import GEOJSON
 from gis_service.api.streams import Stream
-from gis_service.copied import Brake
+from gis_service.copied import Brake, together
 from gis_service.database import Database
 from gis_service.features import listed
 from gis_service.lines import find_line
@@ -98,8 +98,11 @@ def _pieces(
     shown: Shown,
     brake: Brake,
 ) -> Generator[bytes]:
-    """Yield the document on one connection that sees one state, held as long as somebody reads."""
-    with database.streaming(as_of) as connection, brake.on(connection):
+    """Yield the document on connections that see one state, held as long as somebody reads."""
+    with database.streaming(as_of) as connection, brake.on(connection), ExitStack() as held:
         line = find_line(connection, layer, code, database.district(connection).metres())
-        with closing(pieces(connection, line, targets, within, shown)) as found:
+        connections = [connection]
+        if as_of is None and are_many(connection, targets):
+            connections = held.enter_context(together(database, connection, brake))
+        with closing(pieces(connections, line, targets, within, shown)) as found:
             yield from found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -81,14 +81,6 @@ class Source:
         self.layer, self.place, self.language = export.layer, export.place, export.language
         self.columns = columns(export.layer, export.properties)
         self.number = 0
-
-    @contextmanager
-    def beside(self) -> Iterator[Connection | None]:
-        """Yield a second connection that sees the same; None where none is free."""
-        with self.export.database.beside(self.connection) as other, ExitStack() as held:
-            if other is not None:
-                held.enter_context(self.export.brake.on(other))
-            yield other
 
     def records(self) -> Select[Any]:
         """Return a SELECT of the columns and the geometry as WKB."""

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Select, func, literal, literal_column, select, true
 
-from gis_service.copied import Asked
+from gis_service.copied import Asked, together
 from gis_service.exports.source import Source
 from layers import Layer
 
@@ -35,13 +35,14 @@ def asked(source: Source, query: Select[Any], between: bytes | None = None) -> I
     if not source.export.is_whole:
         yield [(source.connection, source.chosen(query))], inf
         return
-    together = between if source.layer.geometry == ("Point",) else None
+    joined = between if source.layer.geometry == ("Point",) else None
     with ExitStack() as held:
         connections = [source.connection]
-        if _is_large(source) and (other := held.enter_context(source.beside())):
-            connections.append(other)
-        shares = [_share(source.layer, query, together, at, len(connections)) for at in range(len(connections))]
-        yield list(zip(connections, shares, strict=True)), _TURN if together else _TURN * _RUN
+        if _is_large(source):
+            export = source.export
+            connections = held.enter_context(together(export.database, source.connection, export.brake))
+        shares = [_share(source.layer, query, joined, at, len(connections)) for at in range(len(connections))]
+        yield list(zip(connections, shares, strict=True)), _TURN if joined else _TURN * _RUN
 
 
 def _is_large(source: Source) -> bool:
@@ -49,7 +50,7 @@ def _is_large(source: Source) -> bool:
     return source.connection.scalar(beyond) is not None
 
 
-def _share(layer: type[Layer], query: Select[Any], together: bytes | None, at: int, number: int) -> Select[Any]:
+def _share(layer: type[Layer], query: Select[Any], joined: bytes | None, at: int, number: int) -> Select[Any]:
     """Return a SELECT of every so manieth turn, in the order of ids: it walks along their index from run to run."""
     table = layer.__table__
     ids = table.alias("ids")
@@ -57,9 +58,9 @@ def _share(layer: type[Layer], query: Select[Any], together: bytes | None, at: i
     following = select(ids.c.id).where(ids.c.id > begin.c.id).order_by(ids.c.id).offset(_RUN - 1).limit(1)
     begin = begin.union_all(select(following.scalar_subquery(), begin.c.run + 1).where(begin.c.id.is_not(None)))
     run = query.where(table.c.id >= begin.c.id).order_by(table.c.id).limit(_RUN).correlate(begin)
-    if together is not None:
+    if joined is not None:
         features = run.subquery()
-        run = select(func.string_agg(*features.c, together.decode())).correlate(begin)
+        run = select(func.string_agg(*features.c, joined.decode())).correlate(begin)
     rows: Select[Any] = select(literal_column("written.*"))
     rows = rows.select_from(begin.join(run.lateral("written"), true()))
     return rows.where(begin.c.id.is_not(None), begin.c.run // _TURN % number == at)
