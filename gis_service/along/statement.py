@@ -121,7 +121,7 @@ WITH route AS MATERIALIZED (
         FROM unnest(CAST(:routes AS text[])) WITH ORDINALITY AS given (wkb, ordinality)
     ) given
 ), stretch AS MATERIALIZED (
-    SELECT number, part, since, until, course, CASE
+    SELECT number, part, since, until, least(until, 1) - since AS reach, course, CASE
         WHEN ST_XMax(near) - ST_XMin(near) > 180  -- it lies on both sides of the 180th meridian
             THEN ST_MakeEnvelope(-180, ST_YMin(near), 180, ST_YMax(near), {STORED_SRID})
         ELSE ST_Envelope(near)
@@ -151,6 +151,7 @@ SELECT hit.feature FROM stretch CROSS JOIN LATERAL (
 ) hit WHERE (stretch.number - 1) % :number = :at
 """
 
+_AND_LINKED = "UNION ALL SELECT id, target, ST_Distance(stretch.course, target), true FROM {}"
 _GEOMETRY = ", ST_SetSRID(t.geom, 4326) AS geom"
 _FEATURE = f"right(ST_AsGeoJSON(record, 'geom', {DECIMALS}), -18)"
 _BARE = """', "geometry": null, "properties": ' || row_to_json(record) || '}'"""
@@ -162,25 +163,33 @@ SELECT at.chainage, '{layer}' AS layer, t.id,
     '{number}{{"type": "Feature", "id": ' || to_json(t.code) || {written} AS feature
 FROM (
     SELECT foot.*, fraction * metres * :scale AS chainage,
-        ST_LineInterpolatePoint(shape, greatest(fraction - {step} / metres, 0)) AS above,
-        ST_LineInterpolatePoint(shape, least(fraction + {step} / metres, 1)) AS below
+        ST_LineInterpolatePoint(
+            stretch.course, greatest((fraction - stretch.since - {step} / metres) / stretch.reach, 0)
+        ) AS above,
+        ST_LineInterpolatePoint(
+            stretch.course, least((fraction - stretch.since + {step} / metres) / stretch.reach, 1)
+        ) AS below
     FROM (
         SELECT near.*, ST_LineLocatePoint(shape, {nearest}) AS fraction, {point} AS point
         FROM (
             SELECT candidate.*, route.*, ST_Distance(shape, target) AS distance
             FROM (
-                SELECT id, target, false AS linked
+                SELECT id, target, away, false AS linked
                 FROM (
-                    SELECT c.id, ST_Transform(c.geom, :srid) AS target
-                    FROM {layer} c WHERE c.geom && stretch.box {but_linked} OFFSET 0
-                ) boxed
-                WHERE ST_DWithin(stretch.course, target, :within + {step})
+                    SELECT id, target, ST_Distance(stretch.course, target) AS away
+                    FROM (
+                        SELECT c.id, ST_Transform(c.geom, :srid) AS target
+                        FROM {layer} c WHERE c.geom && stretch.box {but_linked} OFFSET 0
+                    ) boxed
+                    OFFSET 0
+                ) measured
+                WHERE away <= :within + {step}
                 {and_linked}
             ) candidate
             JOIN route ON route.part = stretch.part
             OFFSET 0
         ) near
-        WHERE linked OR distance <= :within
+        WHERE (linked OR distance <= :within) AND away <= distance + {step}  -- else it lies nearest to another stretch
         OFFSET 0
     ) foot
     WHERE fraction >= stretch.since AND fraction < stretch.until AND NOT EXISTS (
@@ -226,7 +235,7 @@ def _hits(line: Line, target: type[Layer], number: int, shown: Shown) -> str:
         point="target" if is_point else "ST_ClosestPoint(target, shape)",
         why=", ".join(f"CASE WHEN {link.format('t')} THEN '{why}' END" for why, link in links.items()) or "NULL",
         but_linked=f"AND c.id NOT IN (SELECT id FROM {linked})" if links else "",
-        and_linked=f"UNION ALL SELECT id, target, true FROM {linked}" if links else "",
+        and_linked=_AND_LINKED.format(linked) if links else "",
     )
 
 
