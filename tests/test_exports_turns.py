@@ -167,7 +167,7 @@ def test_who_waits_for_both_to_end_holds_up_neither_for_ever(district: Database)
 def test_of_eight_connections_four_are_held_by_streams_and_one_is_a_second(
     district: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gis_service.database, "_PATIENCE", 0.01)
+    monkeypatch.setattr(gis_service.database, "PATIENCE", 0.01)
     with ExitStack() as others:
         first, _ = (others.enter_context(district.streaming()) for _ in range(2))
         assert others.enter_context(district.beside(first))
