@@ -82,7 +82,7 @@ class Staging:
             self._number()
         counts = self._compare() if stored else Counts(self._rows, 0, 0)
         if not dry_run:
-            self._write(counts)
+            self._write(counts, moved=stored or self._codeless > 0)
         return counts
 
     def _match(self) -> None:
@@ -175,10 +175,10 @@ class Staging:
             return "s.extra"
         return "(t.extra - CAST(:carried AS text[])) || s.extra"
 
-    def _write(self, counts: Counts) -> None:
+    def _write(self, counts: Counts, *, moved: bool) -> None:
         names = ("code", *self._carried, "geom", *["extra"] * bool(self._extra))
         with index_afterwards(self._connection, grown_by(self._layer), counts.inserted):
-            insert(self._connection, self._layer, names, self._last, "_target IS NULL")
+            insert(self._connection, self._layer, names, self._last, "_target IS NULL", moved=moved)
         settings = [f'"{name}" = s."{name}"' for name in (*self._carried, "geom")]
         if self._extra:
             settings.append(f"extra = {self._new_extra()}")
