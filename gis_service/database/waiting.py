@@ -49,15 +49,20 @@ def away_from_loop() -> None:
 
 class _Cursor(extensions.cursor):  # type: ignore[misc]  # psycopg2 publishes no types
     def execute(self, statement: str, values: Any = None) -> None:  # noqa: ANN401 - as psycopg2 has them
+        there = self.connection
+        if there.ending:
+            there.wait()
         super().execute(statement, values)
-        self.connection.wait()
+        there.ending = self if statement == END else None
+        if not there.ending:
+            there.wait()
 
 
 class _Connection(extensions.connection):  # type: ignore[misc]  # as above
     """A connection that is used like every other, by what runs in the loop; it begins no transaction of its own."""
 
-    ending = False
-    """It was told to end a transaction, and nobody has waited for that: who uses it next does, and need not wait."""
+    ending: _Cursor | None = None
+    """Told to end a transaction, and nobody has waited for that: who uses it next does, and finds it done."""
 
     def __init__(self, dsn: str) -> None:
         super().__init__(dsn, async_=1)
