@@ -25,7 +25,7 @@ def main() -> None:
         with standing(features) as stand:
             for name in dict.fromkeys(part for given in asked.parts for part in TOGETHER.get(given, (given,))):
                 for work in importlib.import_module(f"benchmarks.{name}").works(stand, asked.seconds):
-                    found = measured(work, asked.rounds)
+                    found = measured(work, asked.rounds, stand.settle)
                     report.show(features, work, found)
                     report.keep(name, stand, work, found)
     report.write()

@@ -45,8 +45,11 @@ class Result:
     failure: str = ""
 
 
-def measured(work: Work, rounds: int) -> dict[str, Result]:
-    """Let the targets take turns, so many rounds; who fails once, or has taken too long, sits the others out."""
+def measured(work: Work, rounds: int, settle: Callable[[], None]) -> dict[str, Result]:
+    """Let the targets take turns, so many rounds; who fails once, or has taken too long, sits the others out.
+
+    Before each turn things `settle`: what one left under way would be counted against the next.
+    """
     samples: dict[str, list[Sample]] = {name: [] for name in work.targets}
     failures: dict[str, str] = {}
     spent = dict.fromkeys(work.targets, 0.0)
@@ -54,6 +57,7 @@ def measured(work: Work, rounds: int) -> dict[str, Result]:
         for name, turn in work.targets.items():
             if name in failures or spent[name] > _PATIENCE:
                 continue
+            settle()
             begun = time.monotonic()
             try:
                 samples[name].append(turn())

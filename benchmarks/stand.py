@@ -6,6 +6,7 @@ import json
 import math
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ HERE = Path(".bench")
 GIS = Path(".venv/bin/gis")
 LAYER = "hazards"
 """The dense layer: points with twenty properties."""
+_PATIENCE = 30.0
 _HAZARDS = 260  # of the sample at scale 1
 
 
@@ -63,6 +65,16 @@ class Stand:
             with connection.cursor() as cursor:
                 cursor.execute(statement)
                 return list(cursor.fetchall()) if cursor.description else []
+
+    def settle(self) -> None:
+        """Stop what the database still does for requests that nobody waits for any more."""
+        asked = (
+            "SELECT pg_cancel_backend(pid) FROM pg_stat_activity "
+            "WHERE state = 'active' AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        )
+        until = time.monotonic() + _PATIENCE
+        while self.rows(asked) and time.monotonic() < until:
+            time.sleep(0.1)
 
     def versions(self) -> dict[str, str]:
         """Return what the database is made of."""

@@ -22,7 +22,7 @@ def works(stand: Stand, _seconds: float) -> Iterator[Work]:
     data = loaded(stand, "HD-007")
 
     def frames() -> int:
-        joined = data.points.sjoin(data.areas, predicate="intersects")
+        joined = data.points[["status", "shape"]].sjoin(data.areas, predicate="intersects")
         return len(joined.groupby(["code", "status"]).size())
 
     with serving(stand, "gis") as servers:

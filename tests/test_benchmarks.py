@@ -16,10 +16,11 @@ def test_targets_take_turns_and_the_median_of_their_rounds_remains() -> None:
         order.append(name)
         return Sample(next(seconds[name]), {"bytes": len(order)})
 
-    found = measured(Work("export", "s", {name: lambda name=name: turn(name) for name in seconds}), rounds=3)  # type: ignore[misc]
-    assert order == ["limit", "gis"] * 3
-    assert found["limit"] == Result(2.0, 1.0, 3.0, 3, {"bytes": 3})
-    assert found["gis"] == Result(5.0, 4.0, 6.0, 3, {"bytes": 4})
+    work = Work("export", "s", {name: lambda name=name: turn(name) for name in seconds})  # type: ignore[misc]
+    found = measured(work, 3, lambda: order.append("settled"))
+    assert order == ["settled", "limit", "settled", "gis"] * 3
+    assert found["limit"] == Result(2.0, 1.0, 3.0, 3, {"bytes": 6})
+    assert found["gis"] == Result(5.0, 4.0, 6.0, 3, {"bytes": 8})
 
 
 def test_who_fails_sits_out_the_other_rounds_and_says_why() -> None:
@@ -30,7 +31,7 @@ def test_who_fails_sits_out_the_other_rounds_and_says_why() -> None:
         turns += 1
         raise RuntimeError("no such page")
 
-    found = measured(Work("page", "s", {"TiPg": fails, "gis": lambda: Sample(1.0)}), rounds=3)
+    found = measured(Work("page", "s", {"TiPg": fails, "gis": lambda: Sample(1.0)}), 3, lambda: None)
     assert (turns, found["TiPg"].failure, found["gis"].turns) == (1, "RuntimeError: no such page", 3)
 
 
