@@ -20,7 +20,8 @@ Told = Callable[[BaseException], GisError]
 """Says in words what an error of the database means."""
 Asked = Sequence[tuple[Connection, ClauseElement]]
 """Queries, each with the connection that answers it."""
-_BYTES = 1 << 19
+_FIRST, _BYTES = 1 << 16, 1 << 19
+"""What goes on together: little at first, so that it is there soon, and then twice as much each time up to the most."""
 _WAITING = 2
 """Pieces that wait at most until they are read: PostgreSQL waits as long."""
 _HEADER = 19
@@ -164,7 +165,7 @@ class _Rows:
     def __init__(self, queue: Queue[list[bytes] | None], turn: float, header: int, bare: int) -> None:
         self._queue, self._turn, self._left = queue, turn, turn
         self._header, self._bare = header, bare
-        self._rows, self._size = list[bytes](), 0
+        self._rows, self._size, self._most = list[bytes](), 0, _FIRST
 
     def write(self, row: bytes) -> None:
         if self._header:
@@ -172,12 +173,13 @@ class _Rows:
         self._rows.append(row)
         self._size += len(row)
         self._left -= 1
-        if self._size >= _BYTES or not self._left or len(row) <= self._bare:
+        if self._size >= self._most or not self._left or len(row) <= self._bare:
             self.pass_on()
 
     def pass_on(self) -> None:
         if self._rows:
             self._queue.put(self._rows)
+            self._most = min(2 * self._most, _BYTES)
         self._rows, self._size, self._left = [], 0, self._left or self._turn
 
 
