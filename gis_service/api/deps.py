@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from gis_service.access import User, who_acts
 from gis_service.api.identity import caller, identity
 from gis_service.database import Database, District
+from gis_service.database.waiting import away_from_loop
 from gis_service.duties import ANONYMOUS
 from gis_service.errors import GisError, UnknownValue, UsageError
 from gis_service.features import find_layer
@@ -26,6 +27,8 @@ from gis_service.settings import Settings
 from gis_service.tiles import Cache
 from layers import Language, Layer
 
+_FEW = 1_000
+"""Features that are passed on in a millisecond."""
 LANGUAGES: tuple[Language, ...] = ("zh", "en")
 
 
@@ -79,6 +82,14 @@ def reading(
 
 DatabaseDep = Annotated[Database, Depends(database)]
 SettingsDep = Annotated[Settings, Depends(settings)]
+
+
+def features_on_page(settings: Settings, limit: int | None) -> int:
+    """Return how many features a page has at most; more than a few would hold up others, and are for a thread."""
+    most = min(limit or settings.page_size, settings.page_limit)
+    if most > _FEW:
+        away_from_loop()
+    return most
 
 
 async def tile_cache(request: Request) -> Cache:

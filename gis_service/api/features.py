@@ -18,6 +18,7 @@ from gis_service.api.deps import (
     LanguageDep,
     LayerDep,
     SettingsDep,
+    features_on_page,
 )
 from gis_service.features import one, page, selection
 
@@ -55,8 +56,7 @@ def list_features(
 ) -> Response:
     """Return a page of features as GeoJSON, with a link to the next."""
     clause = selection(connection, layer, today, filter=filter, area=area)
-    most = min(limit or settings.page_size, settings.page_limit)
-    found = page(connection, layer, clause, limit=most, after=after)
+    found = page(connection, layer, clause, limit=features_on_page(settings, limit), after=after)
     return one_page(request, found.features, found.following, numberReturned=found.number)
 
 

@@ -20,6 +20,7 @@ from gis_service.api.deps import (
     LanguageDep,
     SettingsDep,
     UserDep,
+    features_on_page,
 )
 from gis_service.api.features import GEOJSON, one_page
 from gis_service.api.problems import answering
@@ -145,8 +146,7 @@ def list_hazards(
     verification, and what is done. Beside its fields each hazard has `open`, `overdue`, `days_open`, `days_overdue`,
     and the names of its subject and its area.
     """
-    most = min(limit or settings.page_size, settings.page_limit)
-    found = page(connection, wanted, today, limit=most, after=after)
+    found = page(connection, wanted, today, limit=features_on_page(settings, limit), after=after)
     said = {"as_of": today, "numberMatched": found.matched, "numberReturned": found.number}
     return one_page(request, found.features, found.following, **said)
 

@@ -15,11 +15,10 @@ from shapely import Geometry as Shape
 from shapely import to_wkb
 from sqlalchemy import ColumnElement, and_, case, false, func, or_, true
 
-from gis_service.api.deps import AsOfDep, DistrictDep, LayerDep, SettingsDep, parameters_of
+from gis_service.api.deps import AsOfDep, DistrictDep, LayerDep, SettingsDep, features_on_page, parameters_of
 from gis_service.api.direct import in_thread
 from gis_service.api.ogc.schemas import returnables
 from gis_service.crs import Crs, find
-from gis_service.database.waiting import away_from_loop
 from gis_service.errors import UnknownValue, UsageError
 from gis_service.features import listed
 from gis_service.filters import Written, equal, filterable, where
@@ -30,8 +29,6 @@ from layers import STORED_SRID, Layer
 _BOX = "West, south, east, north; or with the lower height in the middle and the upper at the end."
 _TIME = "An instant or `start/end`, either may be open (`..`); what has no time always matches."
 _NUMBER = re.compile(r" *[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)? *")
-_SMALL = 1_000
-"""Features that are passed on in a millisecond; more of them would hold up others."""
 _MOST_SKIPPED = 1 << 40
 _OF_THE_PAGE = {"limit", "offset", "after", "sortby", "properties", "crs", "f", "lang"}
 """The parameters that do not choose records."""
@@ -142,10 +139,8 @@ def turned(
     sortby: Annotated[str, Query(description="Properties, comma-separated; `-` goes down.", examples=["-name"])] = "",
 ) -> Turn:
     """Return which page is asked for."""
-    keys, most = order(layer, listed(sortby), today), min(limit or settings.page_size, settings.page_limit)
-    if most > _SMALL:
-        away_from_loop()
-    return Turn(most, after, offset, keys)
+    keys = order(layer, listed(sortby), today)
+    return Turn(features_on_page(settings, limit), after, offset, keys)
 
 
 PropertiesDep = Annotated[tuple[str, ...], Depends(properties_of)]
