@@ -11,6 +11,7 @@ from contextlib import closing
 import httpx
 import openpyxl
 import pyarrow.parquet as pq
+import pyogrio
 
 from gis_service.exports import FORMATS
 
@@ -48,7 +49,19 @@ def _parquet(body: bytes) -> bytes:
     return rows + b"".join(metadata[name] for name in (b"about", b"geo"))
 
 
+def _flatgeobuf(body: bytes) -> bytes:
+    described, rows = pyogrio.read_info(body), pyogrio.read_arrow(body)[1]
+    named = [described[name] for name in ("layer_name", "crs", "geometry_type", "layer_metadata")]
+    return _lines([named, rows.column_names, *(row.values() for row in rows.to_pylist())])
+
+
 _OPENED: Mapping[str, Callable[[bytes], bytes]] = {
     FORMATS[suffix].media_type: opened
-    for suffix, opened in (("xlsx", _workbook), ("zip", _zip), ("gpkg", _database), ("parquet", _parquet))
+    for suffix, opened in {
+        "xlsx": _workbook,
+        "zip": _zip,
+        "gpkg": _database,
+        "parquet": _parquet,
+        "fgb": _flatgeobuf,  # a moment of a whole second is shorter in it than others
+    }.items()
 }
