@@ -60,11 +60,11 @@ class Visit:
         self.settle()
 
     def settle(self) -> None:
-        """Wait until everything that was asked for is there and drawn."""
+        """Wait until everything that was asked for is there and drawn, and the map stands still."""
         self.page.wait_for_load_state("load")
         deadline = time.monotonic() + 20
         # asked again and again from here: the page's policy forbids what a waiting function would need
-        while self.page.evaluate("document.body.classList.contains('busy')"):
+        while self.page.evaluate("document.querySelector('body.busy, .leaflet-pan-anim') !== null"):
             assert time.monotonic() < deadline, "the page is still loading"
             time.sleep(0.02)
         self.page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
@@ -392,6 +392,42 @@ def test_a_popup_tells_the_history_of_a_record(service: str, visit: Any) -> None
     versions.first.wait_for()
     assert versions.count() == 5
     assert "技术状况等级: D 不合格 → B 良好" in versions.first.inner_text()
+
+
+def test_a_popup_that_grows_keeps_the_focus_and_what_is_read_in_view(service: str, visit: Any) -> None:
+    status = visit(f"{service}/maps/status?lang=zh", size={"width": 1200, "height": 480})
+    status.open("bridges", "QL-001")
+    summary = status.page.locator(".record summary", has_text="更改历史")
+    summary.press("Enter")
+    status.page.locator(".record .versions > li").first.wait_for()
+    status.settle()
+    expect(summary).to_be_focused()
+    expect(summary).to_be_in_viewport()
+
+
+def test_several_features_in_one_place_are_paged_through_by_key(service: str, visit: Any) -> None:
+    status = visit(f"{service}/maps/status?lang=zh")
+    status.centre("hazards", "YH-160")  # recorded at the place of its subject
+    status.page.locator(".folium-map").click()
+    following, pager = status.page.get_by_role("button", name="下一个"), status.page.locator(".record .pager")
+    expect(pager).to_contain_text("· 1")
+    following.press("Enter")
+    expect(pager).to_contain_text("· 2")
+    expect(following).to_be_focused()
+
+
+def test_a_click_is_not_lost_while_a_popup_grows(service: str, visit: Any) -> None:
+    status = visit(f"{service}/maps/status?lang=zh")
+    status.open("bridges", "QL-001")
+    status.settle()
+    summary = status.page.locator(".record summary", has_text="更改历史")
+    box = summary.bounding_box()
+    assert box is not None
+    status.page.mouse.move(box["x"] + 20, box["y"] + box["height"] / 2)
+    status.page.mouse.down()
+    status.page.evaluate(f"{STATE}.map.eachLayer((one) => one instanceof L.Popup && one.update())")
+    status.page.mouse.up()
+    status.page.locator(".record .versions > li").first.wait_for()
 
 
 def test_a_popup_lists_what_was_done_about_a_feature_the_latest_first(service: str, visit: Any) -> None:

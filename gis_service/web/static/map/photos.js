@@ -9,7 +9,7 @@
     const place = element("div", {});
     gis.getJson(`${root}/api/layers/${layer}/features/${code}/attachments?lang=${gis.language}`)
       .then((found) => {
-        if (!found.attachments.length) return; // settling puts the popup in anew, and a click in that moment is lost
+        if (!found.attachments.length) return;
         place.replaceChildren(list(root, found.attachments));
         settle();
       })

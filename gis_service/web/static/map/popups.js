@@ -35,6 +35,18 @@
     return Math.abs(value) >= 10000 ? `${gis.number(value / 10000)} 亿元` : `${gis.number(value)} 万元`;
   }
 
+  /** A popup that grows while it is read: the focus, the scrolling and a click in that moment stay where they are. */
+  const Card = L.Popup.extend({
+    _updateContent() { // Leaflet would take the content out and put it in anew
+      if (!this._contentNode.contains(this._content)) L.Popup.prototype._updateContent.call(this);
+    },
+    _updateLayout() { // Leaflet measures it at its full height
+      const { scrollTop } = this._contentNode;
+      L.Popup.prototype._updateLayout.call(this);
+      this._contentNode.scrollTop = scrollTop;
+    },
+  });
+
   const unitOf = (unit) => (gis.language === "zh" ? unit : { 人: "people", 瓶: "cylinders" }[unit] || unit);
 
   /** Open what was hit; where several things lie on each other, the reader pages through them. */
@@ -49,12 +61,13 @@
     if (shown[0].layer.onopen && shown[0].layer.onopen(shown[0].feature)) return;
     const box = element("div", { class: "record" });
     const settle = () => popup.isOpen() && popup.update();
-    const show = (index) => {
+    const show = (index, label) => {
       const { layer, feature } = shown[index];
       box.replaceChildren(...pager(shown.length, index, show), ...card(state, layer, feature, settle));
+      if (label) box.querySelector(`.pager [aria-label="${label}"]`).focus();
       settle();
     };
-    const popup = L.popup({ maxWidth: 340, minWidth: 240, maxHeight: Math.max(200, state.map.getSize().y - 120), autoPanPadding: [24, 24] });
+    const popup = new Card({ maxWidth: 340, minWidth: 240, maxHeight: Math.max(200, state.map.getSize().y - 120), autoPanPadding: [24, 24] });
     show(0);
     popup.setLatLng(latlng).setContent(box).openOn(state.map);
     const close = popup.getElement().querySelector(".leaflet-popup-close-button");
@@ -63,7 +76,7 @@
 
   function pager(count, index, show) {
     if (count < 2) return [];
-    const turn = (to, label, sign) => element("button", { type: "button", "aria-label": label, onclick: () => show((to + count) % count) }, sign);
+    const turn = (to, label, sign) => element("button", { type: "button", "aria-label": label, onclick: () => show((to + count) % count, label) }, sign);
     return [element("p", { class: "pager" }, turn(index - 1, t("上一个", "Previous"), "‹"),
       t(`此处 ${count} 个 · ${index + 1}`, `${index + 1} of ${count} here`), turn(index + 1, t("下一个", "Next"), "›"))];
   }
