@@ -170,11 +170,11 @@ def _counted() -> Iterator[list[str]]:
 @pytest.mark.parametrize(
     ("address", "most"),
     [
-        (ITEM, 3),
+        (ITEM, 2),
         (f"{ITEMS}?limit=10", 3),
         (f"{ITEMS}?limit=10&filter=status = '整改中'", 3),
         ("/api/layers/rivers/features?limit=10", 3),
-        ("/api/layers/rivers/features/HD-007", 3),
+        ("/api/layers/rivers/features/HD-007", 2),
         ("/api/statistics/hazards?group=status", 4),
         ("/api/along/rivers/HD-007?layers=hazards", 4),  # COPY and COMMIT are the driver's, and not counted
         ("/api/tiles/hazards/8/212/108.mvt", 2),

@@ -17,7 +17,7 @@ from gis_service.errors import DatabaseError
 from gis_service.settings import Settings
 
 _ENDED = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> {but}"
-_MINE = "SELECT pg_backend_pid()"
+_MINE, _AT = "SELECT pg_backend_pid()", "SHOW transaction_isolation"
 
 
 @pytest.fixture
@@ -32,6 +32,14 @@ def lean(empty_district: Database) -> Iterator[Database]:
 def _asked(database: Database, statement: str) -> Any:
     with database.answering() as connection:
         return connection.exec_driver_sql(statement).scalar_one()
+
+
+async def _wherever(call: Callable[..., Any], *given: Any) -> Any:
+    """Call in the loop, or anew in a thread, as the service does."""
+    try:
+        return await run_in_loop(call, *given)
+    except NotHere:
+        return await asyncio.to_thread(call, *given)
 
 
 def _in_loop(*calls: Callable[[], Awaitable[Any]]) -> list[Any]:
@@ -72,6 +80,31 @@ def test_each_is_who_she_is_on_whatever_connection(lean: Database) -> None:
     assert _in_loop(*(lambda name=name: run_in_loop(acting, name) for name in names)) == names
 
 
+def test_words_of_any_kind_go_with_the_first_question_and_with_no_other(lean: Database) -> None:
+    def twice() -> tuple[str, str]:
+        with lean.acting("李 50%s 'x'").answering() as connection:
+            first, second = (
+                connection.exec_driver_sql("SELECT current_setting('gis.user_name') || %s", (n,)) for n in "12"
+            )
+            return first.scalar_one(), second.scalar_one()
+
+    assert _in_loop(lambda: run_in_loop(twice)) == [("李 50%s 'x'1", "李 50%s 'x'2")]
+
+
+def test_who_asks_nothing_leaves_the_connection_as_it_was(lean: Database) -> None:
+    def nothing() -> None:
+        with lean.answering():
+            pass
+
+    async def around() -> Any:
+        before = await run_in_loop(_asked, lean, _MINE)
+        await run_in_loop(nothing)
+        return before, await run_in_loop(_asked, lean, _MINE), await run_in_loop(_asked, lean, _AT)
+
+    [(before, after, state)] = _in_loop(around)
+    assert (before, state) == (after, "repeatable read")
+
+
 def test_who_finds_no_connection_for_long_is_told_to_come_again(lean: Database, monkeypatch: Any) -> None:
     monkeypatch.setattr(lean._loops.pool, "_timeout", 0.1)  # noqa: SLF001 - five seconds are long in a test
 
@@ -90,9 +123,11 @@ def test_a_connection_that_the_server_has_ended_is_replaced(lean: Database) -> N
     async def twice() -> Any:
         await asyncio.gather(*(run_in_loop(_asked, lean, "SELECT pg_sleep(0.05)") for _ in range(2)))
         await run_in_loop(_asked, lean, _ENDED.format(but="pg_backend_pid()"))
-        return await asyncio.gather(*(run_in_loop(_asked, lean, "SELECT 1") for _ in range(4)))
+        await asyncio.sleep(0.1)  # it ends when it comes to it
+        found = await asyncio.gather(*(_wherever(_asked, lean, "SELECT 1") for _ in range(4)))
+        return found, await asyncio.gather(*(run_in_loop(_asked, lean, "SELECT 2") for _ in range(4)))
 
-    assert _in_loop(twice) == [[1, 1, 1, 1]]
+    assert _in_loop(twice) == [([1, 1, 1, 1], [2, 2, 2, 2])]
 
 
 def test_a_server_that_ends_amid_a_question_is_told_and_asked_again_by_the_next(lean: Database) -> None:

@@ -125,7 +125,7 @@ class Database:
 
     def _reader(self, as_of: date | None) -> str:
         """Return what is said at the beginning of a transaction that reads."""
-        said = _noted(user=self.user)
+        said = f"SET LOCAL gis.user_name = {_quoted(self.user)}"
         if as_of:
             end = as_of + timedelta(days=1) if as_of < date.max else as_of
             said += f"; SET LOCAL gis.as_of = '{end.isoformat()}'"
@@ -189,7 +189,8 @@ class Database:
         """Return a connection that has taken these statements, and keeps the row that the last of them gave.
 
         They show whether the server has ended it while it lay idle, which would cost a question otherwise: then they
-        are said again to a fresh one. What it `knows` is asked last. If `bare`, psycopg2 begins no transaction.
+        are said again to a fresh one. What it `knows` is asked last; in the loop they go with the first question then.
+        If `bare`, psycopg2 begins no transaction.
         """
         try:
             for again in (True, False):

@@ -12,6 +12,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from gis_service.database.known import KNOWN, forget, keep
 from gis_service.database.prepared import driver
+from gis_service.database.waiting import in_loop
 from gis_service.settings import Settings
 
 # Measured on two million points: a generic plan does not know the size of a box (253 ms instead of 1.4), and starting
@@ -44,6 +45,9 @@ def say(connection: Connection, first: str, *, knows: bool, bare: bool) -> None:
     there = driver(connection)
     if bare:
         there.autocommit = True
+    if knows and in_loop():
+        there.first = first  # it goes with whatever is asked first
+        return
     with there.cursor() as cursor:
         cursor.execute(f"{first}; {KNOWN.executed(connection, cursor)}" if knows else first)
         if cursor.description:
@@ -53,7 +57,9 @@ def say(connection: Connection, first: str, *, knows: bool, bare: bool) -> None:
 def _as_it_came(there: Any, record: ConnectionPoolEntry) -> None:  # noqa: ANN401 - psycopg2 publishes no types
     """Leave a connection to whoever is lent it next as if it were new."""
     forget(record.info)
-    if there and not there.closed:
+    if there and there.closed:
+        record.invalidate()
+    elif there:
         there.autocommit = False
 
 

@@ -1,6 +1,7 @@
 """What is asked with the first words of a transaction that reads: who acts, of which district, and which state is seen.
 
-Nearly every request needs it, and as a question of its own it would cost one more way to the database.
+Nearly every request needs it, and as a question of its own it would cost one more way to the database. In the loop it
+is asked when it is first wanted: one feature is found without.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from gis_service.database.prepared import Kept
+from gis_service.database.waiting import in_loop
 
 _STATEMENT = """
 SELECT d.key, d.name_zh, d.name_en, d.clock, d.metric_srid, d.illustrative,
@@ -27,10 +29,10 @@ KNOWN = Kept(_STATEMENT)
 _KEPT = "gis_known"
 
 
-def keep(connection: Connection, description: Sequence[Any], row: Sequence[Any]) -> None:
+def keep(connection: Connection, description: Sequence[Any], row: Sequence[Any]) -> Any:  # noqa: ANN401 - as below
     """Keep a row that was found with the connection, for as long as it is lent."""
     named = {column.name: value for column, value in zip(description, row, strict=True)}
-    connection.info[_KEPT] = SimpleNamespace(**named)
+    return connection.info.setdefault(_KEPT, SimpleNamespace(**named))
 
 
 def forget(info: dict[Any, Any]) -> None:
@@ -43,5 +45,8 @@ def known(connection: Connection) -> Any:  # noqa: ANN401 - a row: its columns b
 
     In a transaction that reads it holds throughout: it sees one state.
     """
-    found = connection.info.get(_KEPT)
-    return connection.exec_driver_sql(_STATEMENT).one() if found is None else found
+    if (found := connection.info.get(_KEPT)) is not None:
+        return found
+    if not in_loop():  # there, all that asks only reads
+        return connection.exec_driver_sql(_STATEMENT).one()
+    return keep(connection, *KNOWN.asked(connection))

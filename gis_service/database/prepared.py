@@ -60,13 +60,25 @@ class Kept:
         sqlalchemy.exc.DBAPIError
             As SQLAlchemy does.
         """
+        return self.asked(connection, values)[1]
+
+    def asked(self, connection: Connection, values: dict[str, Any] | None = None) -> tuple[Any, Any]:
+        """Return the columns and the first row; where there are values, texts are bytes.
+
+        Raises
+        ------
+        sqlalchemy.exc.DBAPIError
+            As SQLAlchemy does.
+        """
         there = driver(connection)
         try:
             with there.cursor() as cursor:
-                register_type(_PASSED_ON, cursor)
                 statement = self.executed(connection, cursor)
-                cursor.execute(f"SET LOCAL plan_cache_mode = force_generic_plan; {statement}", values)
-                return cursor.fetchone()
+                if values is not None:
+                    register_type(_PASSED_ON, cursor)
+                    statement = f"SET LOCAL plan_cache_mode = force_generic_plan; {statement}"
+                cursor.execute(statement, values)
+                return cursor.description, cursor.fetchone()
         except psycopg2.Error as error:
             if there.closed:
                 connection.invalidate(error)

@@ -32,7 +32,7 @@ in_loop = in_greenlet
 
 
 class NotHere(Exception):
-    """What is asked for takes its time, or waits in a way of its own: it wants a thread."""
+    """What is asked for takes its time, waits in a way of its own, or found its connection ended: it wants a thread."""
 
 
 def away_from_loop() -> None:
@@ -50,17 +50,29 @@ def away_from_loop() -> None:
 class _Cursor(extensions.cursor):  # type: ignore[misc]  # psycopg2 publishes no types
     def execute(self, statement: str, values: Any = None) -> None:  # noqa: ANN401 - as psycopg2 has them
         there = self.connection
-        if there.ending:
-            there.wait()
-        super().execute(statement, values)
-        there.ending = self if statement == END else None
-        if not there.ending:
-            there.wait()
+        first, there.first = there.first, ""
+        if first and statement == END:
+            return  # nothing was asked
+        try:
+            if there.ending:
+                there.wait()
+            if first:
+                statement, values = f"{first}; ".encode() + self.mogrify(statement, values), None
+            super().execute(statement, values)
+            there.ending = self if statement == END else None
+            if not there.ending:
+                there.wait()
+        except psycopg2.Error:
+            if first and there.closed:  # the server has ended it while it lay idle
+                raise NotHere from None
+            raise
 
 
 class _Connection(extensions.connection):  # type: ignore[misc]  # as above
     """A connection that is used like every other, by what runs in the loop; it begins no transaction of its own."""
 
+    first = ""
+    """What is said before whatever is asked first, and with it."""
     ending: _Cursor | None = None
     """Told to end a transaction, and nobody has waited for that: who uses it next does, and finds it done."""
 

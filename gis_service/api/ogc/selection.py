@@ -15,10 +15,19 @@ from shapely import Geometry as Shape
 from shapely import to_wkb
 from sqlalchemy import ColumnElement, and_, case, false, func, or_, true
 
-from gis_service.api.deps import AsOfDep, DistrictDep, LayerDep, SettingsDep, features_on_page, parameters_of
+from gis_service.api.deps import (
+    AsOfDep,
+    ConnectionDep,
+    DatabaseDep,
+    DistrictDep,
+    LayerDep,
+    SettingsDep,
+    features_on_page,
+    parameters_of,
+)
 from gis_service.api.direct import in_thread
 from gis_service.api.ogc.schemas import returnables
-from gis_service.crs import Crs, find
+from gis_service.crs import CRS84, Crs, find
 from gis_service.errors import UnknownValue, UsageError
 from gis_service.features import listed
 from gis_service.filters import Written, equal, filterable, where
@@ -122,9 +131,9 @@ async def properties_of(layer: LayerDep, properties: PropertiesQuery = "") -> tu
     return tuple(name for name in known if name in names) if names else known
 
 
-async def crs_of(district: DistrictDep, crs: CrsQuery = None) -> Crs:
-    """Return the CRS of the answer."""
-    return find("crs", crs, district.metric_srid)
+def crs_of(database: DatabaseDep, connection: ConnectionDep, crs: CrsQuery = None) -> Crs:
+    """Return the CRS of the answer; what the district offers is asked where one is named."""
+    return CRS84 if crs is None else find("crs", crs, database.district(connection).metric_srid)
 
 
 def turned(
