@@ -195,6 +195,15 @@ def test_where_nobody_reads_anonymously_programs_are_refused_and_browsers_led_to
         assert client.get("/api/layers").status_code == 200
 
 
+def test_who_is_led_to_sign_in_is_led_back_whatever_the_address_holds(district: Database) -> None:
+    asked = "/ogc/collections/hazards/items/%E9%9A%90%E6%82%A3%20100%25%2F%23%3F"
+    with serving(district, anonymous=False) as address, httpx.Client(base_url=address, headers=HTML) as client:
+        there = httpx.URL(client.get(asked).headers["location"])
+        answer = sign_in(client, query=f"?{there.query.decode()}")
+        led = client.get(answer.headers["location"], headers={"Accept": "*/*"}).json()
+        assert (led["name"], led["instance"]) == ("隐患 100%/#?", asked.replace("%2F", "/"))
+
+
 def test_what_is_hers_is_not_kept_by_caches_for_others(visitor: Any) -> None:
     client = visitor()
     assert client.get("/api/layers").headers.get("cache-control") is None

@@ -395,7 +395,11 @@ def test_an_id_may_hold_slashes_and_chinese(own_sample: Database) -> None:
     with own_sample.transaction() as connection:
         connection.execute(text("UPDATE bridges SET code = :code WHERE code = 'QL-001'"), {"code": code})
     with serving(own_sample) as root, httpx.Client(base_url=root) as client:
-        assert _get(client, f"{_items('bridges')}/{quote(code, safe='')}")["id"] == code
+        feature = _get(client, f"{_items('bridges')}/{quote(code, safe='')}")
+        assert feature["id"] == code
+        for link in feature["links"]:
+            assert link["href"].isascii()
+            assert client.get(link["href"]).headers["content-type"].startswith(link["type"]), link
         page = client.get(_items("bridges"), params={"code": code}, headers={"Accept": HTML}).text
         href = re.search(r'href="([^"]*%2F[^"]*)"', page)
         assert href

@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from gis_service.api.addresses import path_of
 from gis_service.api.cookies import csrf_token
 from gis_service.api.deps import LANGUAGES, chosen_language, reader
 from gis_service.api.identity import session_of
@@ -81,7 +82,7 @@ def _known(request: Request, status: int = 200) -> dict[str, Any]:
         **of_district,
         "language": language,
         "t": lambda zh, en: zh if language == "zh" else en,
-        "path": request.url.path,
+        "path": path_of(request),
         "user": user,
         "csrf_token": page_token_of(request),
     }

@@ -14,6 +14,7 @@ import orjson
 from fastapi import Query, Request
 from fastapi.responses import Response
 
+from gis_service.api.addresses import path_of, site_of
 from gis_service.api.headers import HERS_TO_KEEP
 from gis_service.database.waiting import away_from_loop
 from gis_service.errors import UnknownValue
@@ -98,7 +99,7 @@ def _liking(kind: str, accepted: str, weight: float) -> float:
 
 def address(request: Request, *path: str) -> str:
     """Return the full address of something below /ogc; the parts of its path are quoted, slashes too."""
-    return "/".join((f"{str(request.base_url).rstrip('/')}/ogc", *map(_quoted, path)))
+    return "/".join((f"{site_of(request)}{request.scope.get('root_path', '')}/ogc", *map(_quoted, path)))
 
 
 @lru_cache(maxsize=1024)
@@ -126,7 +127,7 @@ def link(rel: str, href: str, media_type: str, title: str = "") -> dict[str, str
 def asked(request: Request, **other: str | None) -> str:
     """Return the address that was asked, with other values for some parameters; None leaves one out."""
     query = {key: value for key, value in (dict(request.query_params) | other).items() if value is not None}
-    bare = str(request.url).partition("?")[0]
+    bare = f"{site_of(request)}{path_of(request)}"
     return f"{bare}?{'&'.join(map(_pair, query, query.values()))}" if query else bare
 
 
