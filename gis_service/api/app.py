@@ -95,6 +95,7 @@ def create_app(database: Database, settings: Settings) -> FastAPI:
         title="GIS service",
         description=DESCRIPTION,
         version=version("gis-service"),
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # looked up for each request
         docs_url=None,
         redoc_url=None,
         lifespan=lifespan,

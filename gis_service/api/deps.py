@@ -165,11 +165,15 @@ def chosen_language(request: Request) -> Language:
         if given in LANGUAGES:
             return given
     accepted = request.headers.get("accept-language", "").lower()
-    is_program = request.url.path.startswith(("/api", "/ogc")) and "text/html" not in request.headers.get("accept", "")
-    if is_program and accepted[:2] in LANGUAGES:
+    if accepted[:2] in LANGUAGES and _is_program(request):
         return "en" if accepted.startswith("en") else "zh"
     default: Language = request.app.state.settings.language
     return default
+
+
+def _is_program(request: Request) -> bool:
+    of_programs = request.scope["path"].startswith(("/api", "/ogc"))
+    return of_programs and "text/html" not in request.headers.get("accept", "")
 
 
 async def language(
@@ -227,7 +231,7 @@ async def well_formed(request: Request) -> None:
     UsageError
         Where there is one.
     """
-    if any("\0" in text for text in (request.url.path, *request.query_params.values(), request.scope["path"])):
+    if any("\0" in text for text in (request.scope["path"], *request.query_params.values())):
         raise UsageError("地址中不能有空字符。", "An address cannot hold the character NUL.")
     for name in request.query_params:
         if len(request.query_params.getlist(name)) > 1:

@@ -35,8 +35,7 @@ class Headers:
                 headers["X-Content-Type-Options"] = "nosniff"
                 headers.setdefault("Referrer-Policy", "same-origin")
                 if not scope["path"].startswith("/assets/"):
-                    headers.add_vary_header("Cookie")
-                    headers.add_vary_header("Authorization")
+                    headers.add_vary_header("Cookie, Authorization")
                 if state.get("signed_in") and headers.get("cache-control") != HERS_TO_KEEP:
                     headers["Cache-Control"] = "private, no-store"
                 if state.get("stale"):
