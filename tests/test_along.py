@@ -218,6 +218,21 @@ def test_stretch_by_stretch_each_hit_comes_once_in_the_order_of_the_whole_line(
         assert foot.distance(places[code]) == pytest.approx(metres[code], abs=0.02)
 
 
+@pytest.mark.parametrize("legs", [1000.0, 2000 / 3, 1777.7])
+def test_what_lies_outside_a_corner_between_two_stretches_comes_once(empty_district: Database, legs: float) -> None:
+    with empty_district.engine.connect() as connection, connection.begin() as transaction:
+        steps = [legs * at / 7 for at in range(8)]  # so that stretches measure from different beginnings
+        _river(connection, [*((-step, 0) for step in reversed(steps)), *((0, step) for step in steps[1:])])
+        names = [f"{x}/{y}" for x in range(7, 120, 8) for y in range(-120, -6, 8)]
+        for name in names:
+            x, _, y = name.partition("/")
+            _hazard(connection, name, float(x), float(y))
+        found = _hits(connection, 200)
+        transaction.rollback()
+    assert sorted(hit["code"] for hit in found) == sorted(names)
+    assert {hit["chainage_m"] for hit in found} == {found[0]["chainage_m"]}
+
+
 def test_the_first_hits_go_out_while_others_are_looked_for(empty_district: Database) -> None:
     with empty_district.transaction() as connection:
         _river(connection, [(0, 0), (3000, 0)])

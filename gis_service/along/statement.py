@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil, inf
 
-from shapely import LineString, Polygon, box
+import numpy as np
+from shapely import LineString, Polygon, box, get_coordinates
 from shapely.ops import substring
 from sqlalchemy import TextClause, text
 
@@ -21,6 +22,8 @@ _PIECE, _MOST_PIECES, _FIRST = 100, 100, 0.25
 """Metres of a stretch, at least; stretches of one part, at most; and the share of one that the first is."""
 _ON = 0.05
 """A feature this near (metres) lies on the line, on neither side."""
+_EXACT = 1_000_000
+"""Parts of a metre to which a place is told: it is on one stretch, from whichever's way it is measured."""
 NUMBER = 2
 """Digits of a layer's number in front of a feature's text."""
 
@@ -74,6 +77,8 @@ def statement(line: Line, targets: Sequence[type[Layer]], within: float, shown: 
         nears=[stretch.near.wkb_hex for stretch in stretches],
         since=[stretch.since for stretch in stretches],
         until=[stretch.until for stretch in stretches],
+        ways=[stretch.way.wkb_hex for stretch in stretches],
+        passed=[stretch.passed for stretch in stretches],
         srid=line.srid,
         scale=line.scale,
         within=within,
@@ -86,13 +91,19 @@ def statement(line: Line, targets: Sequence[type[Layer]], within: float, shown: 
 
 @dataclass(frozen=True)
 class _Stretch:
-    """A piece of a part between two fractions of its length, and a box that holds everything near it."""
+    """A piece of a part between two of its metres, and a box that holds everything near it.
+
+    All of the part that anything near it can lie nearest to is on its `way`, which begins where so many metres of the
+    part have `passed`: to measure from all of a long line takes longer.
+    """
 
     part: int
     since: float
     until: float
     course: LineString
     near: Polygon
+    way: LineString
+    passed: float
 
 
 def _stretches(line: Line, part: int, within: float) -> Iterator[_Stretch]:
@@ -103,35 +114,49 @@ def _stretches(line: Line, part: int, within: float) -> Iterator[_Stretch]:
     shape = line.parts[part]
     number = min(max(ceil(shape.length / (2 * within + _PIECE)), 1), _MOST_PIECES)
     ends = [0, _FIRST / number, *(at / number for at in range(1, number + 1))]
+    far = within * 1.01 + 1  # a side of a box is not straight in degrees
     for since, until in pairwise(ends):
         course = substring(shape, since, until, normalized=True)
-        west, south, east, north = course.bounds
-        far = within * 1.01 + 1  # a side of a box is not straight in degrees
-        near = box(west - far, south - far, east + far, north + far)
-        yield _Stretch(part + 1, since, until if until < ends[-1] else inf, course, near)
+        way, passed = _way(shape, _around(course, 2 * far))
+        end = until * shape.length if until < ends[-1] else inf
+        yield _Stretch(part + 1, since * shape.length, end, course, _around(course, far), way, passed)
+
+
+def _around(course: LineString, far: float) -> Polygon:
+    west, south, east, north = course.bounds
+    return box(west - far, south - far, east + far, north + far)
+
+
+def _way(shape: LineString, around: Polygon) -> tuple[LineString, float]:
+    """Return the shortest run of a line's segments with all that come into a box, and the metres before it."""
+    points = get_coordinates(shape)
+    west, south, east, north = around.bounds
+    lowest, highest = np.minimum(points[:-1], points[1:]), np.maximum(points[:-1], points[1:])
+    [there] = np.nonzero(((highest >= (west, south)) & (lowest <= (east, north))).all(axis=1))
+    metres = np.hypot(*np.diff(points[: there[0] + 1], axis=0).T).sum()
+    return LineString(points[there[0] : there[-1] + 2]), float(metres)
 
 
 # The parts of the line, and its stretches, each with a box in the stored CRS that holds everything within the distance:
 # the index finds the candidates there, and only these are transformed and measured.
 _ROUTES = f"""
 WITH route AS MATERIALIZED (
-    SELECT part, shape, ST_Length(shape) AS metres
-    FROM (
-        SELECT ordinality AS part, ST_SetSRID(CAST(wkb AS geometry), :srid) AS shape
-        FROM unnest(CAST(:routes AS text[])) WITH ORDINALITY AS given (wkb, ordinality)
-    ) given
+    SELECT ordinality AS part, ST_SetSRID(CAST(wkb AS geometry), :srid) AS shape
+    FROM unnest(CAST(:routes AS text[])) WITH ORDINALITY AS given (wkb, ordinality)
 ), stretch AS MATERIALIZED (
-    SELECT number, part, since, until, least(until, 1) - since AS reach, course, CASE
+    SELECT number, part, since, until, course, ST_Length(course) AS reach, way, passed, ST_Length(way) AS length,
+        shape, ST_Length(shape) AS metres, CASE
         WHEN ST_XMax(near) - ST_XMin(near) > 180  -- it lies on both sides of the 180th meridian
             THEN ST_MakeEnvelope(-180, ST_YMin(near), 180, ST_YMax(near), {STORED_SRID})
         ELSE ST_Envelope(near)
     END AS box
     FROM unnest(
-        CAST(:parts AS integer[]), CAST(:courses AS text[]), CAST(:nears AS text[]),
-        CAST(:since AS float8[]), CAST(:until AS float8[])
-    ) WITH ORDINALITY AS given (part, wkb, around, since, until, number)
+        CAST(:parts AS integer[]), CAST(:courses AS text[]), CAST(:nears AS text[]), CAST(:ways AS text[]),
+        CAST(:since AS float8[]), CAST(:until AS float8[]), CAST(:passed AS float8[])
+    ) WITH ORDINALITY AS given (part, wkb, around, nearby, since, until, passed, number)
+    JOIN route USING (part)
     CROSS JOIN LATERAL (
-        SELECT ST_SetSRID(CAST(wkb AS geometry), :srid) AS course,
+        SELECT ST_SetSRID(CAST(wkb AS geometry), :srid) AS course, ST_SetSRID(CAST(nearby AS geometry), :srid) AS way,
             ST_Transform(ST_SetSRID(CAST(around AS geometry), :srid), {STORED_SRID}) AS near
         OFFSET 0
     ) shapes
@@ -151,7 +176,10 @@ SELECT hit.feature FROM stretch CROSS JOIN LATERAL (
 ) hit WHERE (stretch.number - 1) % :number = :at
 """
 
-_AND_LINKED = "UNION ALL SELECT id, target, ST_Distance(stretch.course, target), true FROM {}"
+_AND_LINKED = "UNION ALL SELECT id, target, ST_Distance(stretch.course, target), true, {} FROM {}"
+# An outline may be as near to the line in many places; of all of it the same is found each time.
+_NEARBY = "stretch.way, stretch.passed, stretch.length"
+_ALL_OF_IT = "stretch.shape AS way, 0 AS passed, stretch.metres AS length"
 _GEOMETRY = ", ST_SetSRID(t.geom, 4326) AS geom"
 _FEATURE = f"right(ST_AsGeoJSON(record, 'geom', {DECIMALS}), -18)"
 _BARE = """', "geometry": null, "properties": ' || row_to_json(record) || '}'"""
@@ -162,19 +190,16 @@ _HITS = """
 SELECT at.chainage, '{layer}' AS layer, t.id,
     '{number}{{"type": "Feature", "id": ' || to_json(t.code) || {written} AS feature
 FROM (
-    SELECT foot.*, fraction * metres * :scale AS chainage,
-        ST_LineInterpolatePoint(
-            stretch.course, greatest((fraction - stretch.since - {step} / metres) / stretch.reach, 0)
-        ) AS above,
-        ST_LineInterpolatePoint(
-            stretch.course, least((fraction - stretch.since + {step} / metres) / stretch.reach, 1)
-        ) AS below
+    SELECT foot.*, metre * :scale AS chainage,
+        ST_LineInterpolatePoint(stretch.course, greatest((metre - stretch.since - {step}) / stretch.reach, 0)) AS above,
+        ST_LineInterpolatePoint(stretch.course, least((metre - stretch.since + {step}) / stretch.reach, 1)) AS below
     FROM (
-        SELECT near.*, ST_LineLocatePoint(shape, {nearest}) AS fraction, {point} AS point
+        SELECT near.*, {point} AS point,
+            round((passed + ST_LineLocatePoint(way, {nearest}) * length) * {exact}) / {exact} AS metre
         FROM (
-            SELECT candidate.*, route.*, ST_Distance(shape, target) AS distance
+            SELECT candidate.*, ST_Distance(way, target) AS distance
             FROM (
-                SELECT id, target, away, false AS linked
+                SELECT id, target, away, false AS linked, {way}
                 FROM (
                     SELECT id, target, ST_Distance(stretch.course, target) AS away
                     FROM (
@@ -186,15 +211,14 @@ FROM (
                 WHERE away <= :within + {step}
                 {and_linked}
             ) candidate
-            JOIN route ON route.part = stretch.part
             OFFSET 0
         ) near
         WHERE (linked OR distance <= :within) AND away <= distance + {step}  -- else it lies nearest to another stretch
         OFFSET 0
     ) foot
-    WHERE fraction >= stretch.since AND fraction < stretch.until AND NOT EXISTS (
+    WHERE metre >= stretch.since AND metre < stretch.until AND NOT EXISTS (
         SELECT FROM route other
-        WHERE other.part <> foot.part AND (ST_Distance(other.shape, target), other.part) < (distance, foot.part)
+        WHERE other.part <> stretch.part AND (ST_Distance(other.shape, target), other.part) < (distance, stretch.part)
     )
     OFFSET 0
 ) at
@@ -211,7 +235,7 @@ CROSS JOIN LATERAL (
                 > (ST_Y(at.below) - ST_Y(at.above)) * (ST_X(at.point) - ST_X(at.above)) THEN 'left'
             ELSE 'right'
         END AS side,
-        at.part,
+        stretch.part,
         array_remove(ARRAY[CASE WHEN at.distance <= :within THEN 'within' END, {why}], NULL) AS why
         {geometry}
 ) record
@@ -231,11 +255,13 @@ def _hits(line: Line, target: type[Layer], number: int, shown: Shown) -> str:
         written=_FEATURE if shown.geometry else _BARE,
         step=_ON,
         on=_ON,
-        nearest="target" if is_point else "ST_ClosestPoint(shape, target)",
-        point="target" if is_point else "ST_ClosestPoint(target, shape)",
+        exact=_EXACT,
+        way=_NEARBY if is_point else _ALL_OF_IT,
+        nearest="target" if is_point else "ST_ClosestPoint(way, target)",
+        point="target" if is_point else "ST_ClosestPoint(target, way)",
         why=", ".join(f"CASE WHEN {link.format('t')} THEN '{why}' END" for why, link in links.items()) or "NULL",
         but_linked=f"AND c.id NOT IN (SELECT id FROM {linked})" if links else "",
-        and_linked=_AND_LINKED.format(linked) if links else "",
+        and_linked=_AND_LINKED.format(_ALL_OF_IT, linked) if links else "",
     )
 
 
