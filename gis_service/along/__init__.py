@@ -6,7 +6,6 @@ metres from its upstream end; left and right are those of one who looks downstre
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import orjson
 import psycopg2
 from sqlalchemy import Connection, TextClause, text
 
-from gis_service.along.statement import ALL, MOST_METRES, NUMBER, Shown, statement, tellable
+from gis_service.along.statement import ALL, DIGITS, MOST_METRES, Shown, statement, tellable
 from gis_service.copied import rows
 from gis_service.errors import DatabaseError, GisError, UnknownValue
 from gis_service.features import find_layer
@@ -111,8 +110,7 @@ def _features(
     connections: Sequence[Connection], line: Line, asked: TextClause, counts: dict[str, int]
 ) -> Generator[bytes]:
     """Stream the features, and count them as they go out, by the names of their layers."""
-    names = list(counts)
-    if not names:
+    if not counts:
         return
 
     def told(error: BaseException) -> GisError:
@@ -123,9 +121,10 @@ def _features(
     shares = [(one, asked.bindparams(number=len(connections), at=at)) for at, one in enumerate(connections)]
     with closing(rows(shares, told)) as parts:
         for part in parts:
-            for number, found in Counter(bytes(row[:NUMBER]) for row in part).items():
-                counts[names[int(number)]] += found
-            yield b",".join([row[NUMBER:] for row in part])
+            for row in part:
+                for at, name in enumerate(counts):
+                    counts[name] += int(row[at * DIGITS : (at + 1) * DIGITS])
+            yield b",".join([row[len(counts) * DIGITS :] for row in part])
 
 
 def find_targets(names: Sequence[str], line_layer: type[Layer]) -> list[type[Layer]]:

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
-from math import ceil, inf
 
-import numpy as np
-from shapely import LineString, Polygon, box, get_coordinates
-from shapely.ops import substring
 from sqlalchemy import TextClause, text
 
+from gis_service.along.stretches import stretches
 from gis_service.errors import UnknownValue
 from gis_service.features import DECIMALS
 from gis_service.lines import Line
 from layers import STORED_SRID, Layer, Subjected, own_columns, registry
 
 MOST_METRES = 20_000
-_PIECE, _MOST_PIECES, _FIRST = 100, 100, 0.25
-"""Metres of a stretch, at least; stretches of one part, at most; and the share of one that the first is."""
 _ON = 0.05
 """A feature this near (metres) lies on the line, on neither side."""
 _EXACT = 1_000_000
 """Parts of a metre to which a place is told: it is on one stretch, from whichever's way it is measured."""
-NUMBER = 2
-"""Digits of a layer's number in front of a feature's text."""
+_RUN = 25
+"""Features come in runs of so many metres: a row of its own for each costs more than its bytes."""
+DIGITS = 7
+"""Digits of the number of a layer's features, each layer's in front of a run."""
 
 
 ALWAYS = ("layer", "distance_m", "chainage_m", "chainage", "side", "part", "why")
@@ -55,7 +51,7 @@ def tellable(targets: Sequence[type[Layer]]) -> list[str]:
 
 
 def statement(line: Line, targets: Sequence[type[Layer]], within: float, shown: Shown = ALL) -> TextClause:
-    """Return the SELECT of what lies along a line, in chainage order: the number of its layer, and the GeoJSON text.
+    """Return the SELECT of what lies along a line, in chainage order: runs of GeoJSON texts, with the layers' numbers.
 
     It is that of all stretches; bound to other values of `number` and `at`, of every so manieth of them.
 
@@ -66,19 +62,20 @@ def statement(line: Line, targets: Sequence[type[Layer]], within: float, shown: 
     """
     if not 0 <= within <= MOST_METRES:
         raise UnknownValue("within", f"{within:g}", [f"0–{MOST_METRES} m"])
-    stretches = [stretch for part in range(len(line.parts)) for stretch in _stretches(line, part, within)]
+    found = [stretch for part in range(len(line.parts)) for stretch in stretches(line, part, within)]
     linked = ((target.__tablename__, _linked(line, target)) for target in targets)
     routes = _ROUTES + "".join(_LINKED.format(layer=name, rows=named) for name, named in linked if named)
-    union = " UNION ALL ".join(_hits(line, target, number, shown) for number, target in enumerate(targets))
-    return text(f"{routes} {_STRETCHED.format(hits=union)}").bindparams(
+    hits = " UNION ALL ".join(_hits(line, target, shown) for target in targets)
+    numbers = " || ".join(_NUMBER.format(target.__tablename__) for target in targets)
+    return text(f"{routes} {_STRETCHED.format(hits=hits, numbers=numbers)}").bindparams(
         routes=[part.wkb_hex for part in line.parts],
-        parts=[stretch.part for stretch in stretches],
-        courses=[stretch.course.wkb_hex for stretch in stretches],
-        nears=[stretch.near.wkb_hex for stretch in stretches],
-        since=[stretch.since for stretch in stretches],
-        until=[stretch.until for stretch in stretches],
-        ways=[stretch.way.wkb_hex for stretch in stretches],
-        passed=[stretch.passed for stretch in stretches],
+        parts=[stretch.part for stretch in found],
+        courses=[stretch.course.wkb_hex for stretch in found],
+        nears=[stretch.near.wkb_hex for stretch in found],
+        since=[stretch.since for stretch in found],
+        until=[stretch.until for stretch in found],
+        ways=[stretch.way.wkb_hex for stretch in found],
+        passed=[stretch.passed for stretch in found],
         srid=line.srid,
         scale=line.scale,
         within=within,
@@ -87,54 +84,6 @@ def statement(line: Line, targets: Sequence[type[Layer]], within: float, shown: 
         number=1,
         at=0,
     )
-
-
-@dataclass(frozen=True)
-class _Stretch:
-    """A piece of a part between two of its metres, and a box that holds everything near it.
-
-    All of the part that anything near it can lie nearest to is on its `way`, which begins where so many metres of the
-    part have `passed`: to measure from all of a long line takes longer.
-    """
-
-    part: int
-    since: float
-    until: float
-    course: LineString
-    near: Polygon
-    way: LineString
-    passed: float
-
-
-def _stretches(line: Line, part: int, within: float) -> Iterator[_Stretch]:
-    """Yield the stretches of a part downstream; what lies nearest to one lies in its box.
-
-    The longer they are, the less often one record lies near two; but the first is short, so that its hits go out soon.
-    """
-    shape = line.parts[part]
-    number = min(max(ceil(shape.length / (2 * within + _PIECE)), 1), _MOST_PIECES)
-    ends = [0, _FIRST / number, *(at / number for at in range(1, number + 1))]
-    far = within * 1.01 + 1  # a side of a box is not straight in degrees
-    for since, until in pairwise(ends):
-        course = substring(shape, since, until, normalized=True)
-        way, passed = _way(shape, _around(course, 2 * far))
-        end = until * shape.length if until < ends[-1] else inf
-        yield _Stretch(part + 1, since * shape.length, end, course, _around(course, far), way, passed)
-
-
-def _around(course: LineString, far: float) -> Polygon:
-    west, south, east, north = course.bounds
-    return box(west - far, south - far, east + far, north + far)
-
-
-def _way(shape: LineString, around: Polygon) -> tuple[LineString, float]:
-    """Return the shortest run of a line's segments with all that come into a box, and the metres before it."""
-    points = get_coordinates(shape)
-    west, south, east, north = around.bounds
-    lowest, highest = np.minimum(points[:-1], points[1:]), np.maximum(points[:-1], points[1:])
-    [there] = np.nonzero(((highest >= (west, south)) & (lowest <= (east, north))).all(axis=1))
-    metres = np.hypot(*np.diff(points[: there[0] + 1], axis=0).T).sum()
-    return LineString(points[there[0] : there[-1] + 2]), float(metres)
 
 
 # The parts of the line, and its stretches, each with a box in the stored CRS that holds everything within the distance:
@@ -170,11 +119,16 @@ _LINKED = """, linked_{layer} AS MATERIALIZED (
 # A stretch after another, so that the first hits go out while others are looked for. Each has what lies nearest to it,
 # by its chainage; so nothing comes twice, though boxes overlap. Each ends with an empty text: where several connections
 # find them, it is another's turn.
-_STRETCHED = """
-SELECT hit.feature FROM stretch CROSS JOIN LATERAL (
-    {hits} UNION ALL SELECT 'infinity', '', 0, '' ORDER BY 1, 2, 3
-) hit WHERE (stretch.number - 1) % :number = :at
+_STRETCHED = f"""
+SELECT run.features FROM stretch CROSS JOIN LATERAL (
+    SELECT run, {{numbers}} || string_agg(feature, ',') AS features
+    FROM (
+        SELECT floor(chainage / {_RUN}) AS run, layer, feature FROM ({{hits}}) hit ORDER BY 1, chainage, layer, id
+    ) ordered
+    GROUP BY run UNION ALL SELECT 'infinity', '' ORDER BY 1
+) run WHERE (stretch.number - 1) % :number = :at
 """
+_NUMBER = f"lpad(count(*) FILTER (WHERE layer = '{{}}')::text, {DIGITS}, '0')"
 
 _AND_LINKED = "UNION ALL SELECT id, target, ST_Distance(stretch.course, target), true, {} FROM {}"
 # An outline may be as near to the line in many places; of all of it the same is found each time.
@@ -188,13 +142,13 @@ _BARE = """', "geometry": null, "properties": ' || row_to_json(record) || '}'"""
 # only then are its other columns read.
 _HITS = """
 SELECT at.chainage, '{layer}' AS layer, t.id,
-    '{number}{{"type": "Feature", "id": ' || to_json(t.code) || {written} AS feature
+    '{{"type": "Feature", "id": ' || to_json(t.code) || {written} AS feature
 FROM (
     SELECT foot.*, metre * :scale AS chainage,
         ST_LineInterpolatePoint(stretch.course, greatest((metre - stretch.since - {step}) / stretch.reach, 0)) AS above,
         ST_LineInterpolatePoint(stretch.course, least((metre - stretch.since + {step}) / stretch.reach, 1)) AS below
     FROM (
-        SELECT near.*, {point} AS point,
+        SELECT near.*, {point} AS point, ST_Expand(target, distance) AS nearer,
             round((passed + ST_LineLocatePoint(way, {nearest}) * length) * {exact}) / {exact} AS metre
         FROM (
             SELECT candidate.*, ST_Distance(way, target) AS distance
@@ -218,7 +172,8 @@ FROM (
     ) foot
     WHERE metre >= stretch.since AND metre < stretch.until AND NOT EXISTS (
         SELECT FROM route other
-        WHERE other.part <> stretch.part AND (ST_Distance(other.shape, target), other.part) < (distance, stretch.part)
+        WHERE other.part <> stretch.part AND other.shape && nearer
+            AND (ST_Distance(other.shape, target), other.part) < (distance, stretch.part)
     )
     OFFSET 0
 ) at
@@ -243,13 +198,12 @@ WHERE NOT ('{layer}' = :line_layer AND t.code = :line_code)
 """
 
 
-def _hits(line: Line, target: type[Layer], number: int, shown: Shown) -> str:
+def _hits(line: Line, target: type[Layer], shown: Shown) -> str:
     """Return the SELECT of one target layer in a stretch: chainage, layer, id and the feature's text."""
     name, links, linked = target.__tablename__, _links(line.layer, target), f"linked_{target.__tablename__}"
     is_point = target.geometry == ("Point",)
     return _HITS.format(
         layer=name,
-        number=f"{number:0{NUMBER}}",
         fields="".join(f"{column}, " for column in shown.columns(target)),
         geometry=_GEOMETRY if shown.geometry else "",
         written=_FEATURE if shown.geometry else _BARE,
