@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -32,7 +33,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import array
 
 from gis_service.crs import CRS84, Crs
-from gis_service.database.prepared import Kept
+from gis_service.database.prepared import Kept, Written
 from gis_service.derived import derived
 from gis_service.errors import UnknownValue
 from gis_service.features import features
@@ -117,15 +118,12 @@ class Turn:
         return (*self.keys, Key(layer.__table__.c.id, descending=False))
 
     def found(
-        self, connection: Connection, statement: Select[Any] | Kept, **values: int
+        self, connection: Connection, statement: Written | Kept, values: Mapping[str, Any]
     ) -> tuple[Any, int, str | None]:
         """Return what a statement of `_page` finds: the rows put together, how many, and the token of the next page."""
-        values |= zip(_OF_TURN, (self.limit, self.limit + 1, self.limit - 1, self.offset), strict=True)
-        if isinstance(statement, Kept):
-            found, some, key = statement.row(connection, **values)
-        else:
-            found, some, key = connection.execute(statement, values).one()
-            found = found.encode() if isinstance(found, str) else found
+        mine = zip(_OF_TURN, (self.limit, self.limit + 1, self.limit - 1, self.offset), strict=True)
+        found, some, key = statement.row(connection, **values, **dict(mine))
+        found = found.encode() if isinstance(found, str) else found
         return found, min(some, self.limit), _token(key) if some > self.limit else None
 
 
@@ -146,10 +144,11 @@ def page(
     clauses: Sequence[ColumnElement[bool]],
     turn: Turn,
     *,
+    values: Mapping[str, Any] = MappingProxyType({}),
     properties: tuple[str, ...] | None = None,
     crs: Crs = CRS84,
 ) -> Page:
-    """Return the features on a page.
+    """Return the features on a page; `values` are those of parameters that the clauses have.
 
     Raises
     ------
@@ -161,19 +160,26 @@ def page(
     begin = _place(turn.after, ordered) if turn.after else ()
     if turn.keys:
         query = features(layer, properties, crs, pointed=pointed).where(*clauses, *_behind(ordered, begin))
-        found, number, following = turn.found(connection, _page(query, ordered, _together))
+        found, number, following = turn.found(connection, Written(_page(query, ordered, _together)), values)
     else:
         statement = _by_id(layer, properties, crs, tuple(clauses), pointed=pointed)
-        found, number, following = turn.found(connection, statement, behind=_id(begin))
+        found, number, following = turn.found(connection, statement, {**values, "behind": _id(begin)})
     return Page(number, following, found or b"")
 
 
-def bare(connection: Connection, layer: type[Layer], clauses: Sequence[ColumnElement[bool]], turn: Turn) -> Page:
-    """Return which features are on a page, without them; raises as `page` does."""
+def bare(
+    connection: Connection,
+    layer: type[Layer],
+    clauses: Sequence[ColumnElement[bool]],
+    turn: Turn,
+    values: Mapping[str, Any],
+) -> Page:
+    """Return which features are on a page, without them; takes and raises what `page` does."""
     ordered = turn.ordered(layer)
     begin = _place(turn.after, ordered) if turn.after else ()
     query = select(layer.id).where(*clauses, *_behind(ordered, begin))
-    ids, number, following = turn.found(connection, _page(query, ordered, lambda rows: func.array_agg(rows.c.id)))
+    statement = Written(_page(query, ordered, lambda rows: func.array_agg(rows.c.id)))
+    ids, number, following = turn.found(connection, statement, values)
     return Page(number, following, ids=tuple(ids or ()))
 
 
@@ -201,11 +207,11 @@ def _by_id(
     clauses: tuple[ColumnElement[bool], ...],
     *,
     pointed: bool,
-) -> Select[tuple[str, int, list[str | None]]] | Kept:
+) -> Written | Kept:
     """Return what finds a page in the order of ids; that of a whole layer is kept prepared."""
     query = features(layer, properties, crs, pointed=pointed).where(*clauses, layer.id > bindparam("behind"))
     statement = _page(query, Turn(0).ordered(layer), _together)
-    return statement if clauses else Kept(statement, "behind", *_OF_TURN)
+    return Written(statement) if clauses else Kept(statement, "behind", *_OF_TURN)
 
 
 def _together(rows: Subquery) -> ColumnElement[Any]:
@@ -252,8 +258,15 @@ def _no_token(token: str) -> UnknownValue:
     return UnknownValue("after", token, ["the link next of the page before"])
 
 
-def counted(connection: Connection, layer: type[Layer], clause: ColumnElement[bool]) -> int | None:
-    """Return how many records a clause selects; None where there are more than are worth counting."""
-    some = select(literal(1)).select_from(layer.__table__).where(clause).limit(MOST_COUNTED + 1).subquery()
-    number = connection.execute(select(func.count()).select_from(some)).scalar_one()
-    return number if number <= MOST_COUNTED else None
+def counted(
+    connection: Connection, layer: type[Layer], clauses: tuple[ColumnElement[bool], ...], values: Mapping[str, Any]
+) -> int | None:
+    """Return how many records clauses select; None where there are more than are worth counting."""
+    [number] = _some(layer, clauses).row(connection, **values)
+    return int(number) if number <= MOST_COUNTED else None
+
+
+@lru_cache(maxsize=256)  # as above
+def _some(layer: type[Layer], clauses: tuple[ColumnElement[bool], ...]) -> Written:
+    some = select(literal(1)).select_from(layer.__table__).where(*clauses).limit(MOST_COUNTED + 1).subquery()
+    return Written(select(func.count()).select_from(some))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Date, and_, or_, true
@@ -38,6 +39,7 @@ def is_day(layer: type[Layer]) -> bool:
     return isinstance(moment(layer).type, Date)
 
 
+@lru_cache(maxsize=128)
 def during(layer: type[Layer], text: str) -> ColumnElement[bool]:
     """Select the records of a time: an instant, or `start/end`, where either may be open (`..`, or empty).
 

@@ -1,24 +1,28 @@
-"""Statements that connections keep prepared: planned once, and never answering for another value, CRS or day."""
+"""Statements written once, and those that connections keep: never answering for another value, CRS, box or day."""
 
 from __future__ import annotations
 
 import base64
 from datetime import date
 
+import httpx
 import orjson
 import pytest
 import sqlalchemy as sa
+from serving import serving
 from sqlalchemy import Connection
 
 from gis_service.crs import CRS84, find
 from gis_service.database import Database
 from gis_service.errors import UnknownValue
 from gis_service.features import one
-from gis_service.items import Turn, page
+from gis_service.filters import where
+from gis_service.items import Turn, counted, page
 from gis_service.settings import Settings
 from layers import registry
 
-RIVERS = registry()["rivers"]
+BRIDGES, RIVERS = registry()["bridges"], registry()["rivers"]
+ITEMS = "/ogc/collections/bridges/items"
 CODES = ("HD-001", "HD-007")
 
 
@@ -79,3 +83,43 @@ def test_a_page_begins_behind_no_place_that_is_none(alone: Database, behind: str
     token = base64.urlsafe_b64encode(orjson.dumps([behind])).decode().rstrip("=")
     with alone.answering() as connection, pytest.raises(UnknownValue):
         page(connection, RIVERS, (), Turn(1, token))
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "status IN ('通行', '限载') AND name LIKE '%桥%' AND built_year > 1950",
+        "assessed_on >= DATE('2020-01-01') OR load_limit_t IS NULL",
+        "name = '100%' OR NOT (span_m BETWEEN 1.5 AND 20)",
+        "S_INTERSECTS(geometry, POLYGON((119 25, 121 25, 119 28, 119 25)))",
+    ],
+)
+def test_a_filter_answers_the_same_however_often_it_is_asked(sample_district: Database, asked: str) -> None:
+    clauses = (where(BRIDGES, asked, date(2023, 12, 31)),)
+    with sample_district.answering() as connection:
+        first, *others = (page(connection, BRIDGES, clauses, Turn(100)) for _ in range(3))
+        number = connection.scalar(sa.select(sa.func.count()).select_from(BRIDGES).where(*clauses))
+        assert [counted(connection, BRIDGES, clauses, {}) for _ in range(3)] == [number] * 3
+    assert first.number == min(number or 0, 100) > 0
+    assert others == [first] * 2
+
+
+def test_a_statement_for_all_boxes_answers_for_each(sample_district: Database) -> None:
+    boxes = [(119.2 + step / 50, 26.0, 119.24 + step / 50, 26.1) for step in range(5)]
+    asked = sa.text("SELECT count(*) FROM bridges WHERE ST_Intersects(geom, ST_MakeEnvelope(:w, :s, :e, :n, 4490))")
+    numbers = set()
+    with serving(sample_district) as root, httpx.Client(base_url=root) as client:
+        for edges in [*boxes, *boxes]:
+            found = client.get(ITEMS, params={"bbox": ",".join(map(str, edges))}).json()
+            with sample_district.reading() as connection:
+                number = connection.scalar(asked, dict(zip("wsen", edges, strict=True)))
+            assert (found["numberMatched"], found["numberReturned"]) == (number, number)
+            numbers.add(number)
+    assert len(numbers) > 2
+
+
+def test_what_fails_fails_the_same_however_often_it_is_asked(sample_district: Database) -> None:
+    clauses = (where(BRIDGES, "built_year * 1e308 * 1e308 > 1", date(2023, 12, 31)),)
+    for _ in range(3):
+        with sample_district.answering() as connection, pytest.raises(sa.exc.DataError):
+            page(connection, BRIDGES, clauses, Turn(1))

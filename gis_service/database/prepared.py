@@ -1,12 +1,16 @@
-"""Statements that a connection keeps prepared: parsed, held to the row policies and planned once, not each time.
+"""Statements of the hot reads, which are written once; and those that a connection keeps prepared.
 
-Only those whose plan is right whatever the values are: one record by its code, a page behind a key. Others are planned
-for their values: a plan that does not know the size of a box is two hundred times as slow.
+What is kept is parsed, held to the row policies and planned once, not each time. That is right only where the plan is,
+whatever the values are: of one record by its code, a page behind a key. Others are planned for their values: a plan
+that does not know the size of a box is two hundred times as slow.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
 from typing import Any
 
 import psycopg2
@@ -22,19 +26,50 @@ _PASSED_ON = new_type((_TEXT,), "PASSED_ON", BYTES)
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 
 
+class Written:
+    """A statement that is written once and planned for its values.
+
+    It is asked past SQLAlchemy, which takes longer to make a result of one row than PostgreSQL to find it; but only
+    from the second use on, for to write it takes SQLAlchemy longer still, where it has not written one alike.
+    """
+
+    def __init__(self, statement: Select[Any]) -> None:
+        self._statement, self._used = statement, False
+
+    def row(self, connection: Connection, **values: Any) -> Any:  # noqa: ANN401 - what was selected
+        """Return the one row that there is, its texts maybe as bytes in UTF-8; values are of named parameters.
+
+        Raises
+        ------
+        sqlalchemy.exc.DBAPIError
+            As SQLAlchemy does.
+        """
+        if not self._used:
+            self._used = True
+            return connection.execute(self._statement, values).one()
+        text, others = self._text
+        with _asking(connection, text) as cursor:
+            register_type(_PASSED_ON, cursor)
+            cursor.execute(text, others | values)
+            return cursor.fetchone()
+
+    @cached_property
+    def _text(self) -> tuple[str, dict[str, Any]]:
+        return _written(self._statement)
+
+
 class Kept:
     """A statement to be kept, of which the parameters `varying` differ from one use to the next.
 
     The others are part of what is kept: a function is chosen by the types of its arguments. It is asked past
-    SQLAlchemy, which takes longer to make a result of one row than PostgreSQL to find it.
+    SQLAlchemy, as above.
     """
 
     def __init__(self, statement: Select[Any] | str, *varying: str) -> None:
-        compiled = None if isinstance(statement, str) else statement.compile(dialect=_DIALECT)
-        given = compiled.params if compiled else {}
+        text, given = (statement, {}) if isinstance(statement, str) else _written(statement)
         self._constants = {name: value for name, value in given.items() if name not in varying}
         self._order: list[str] = []
-        self._text = _PLACEHOLDER.sub(self._placed, str(compiled or statement))
+        self._text = _PLACEHOLDER.sub(self._placed, text)
         self._key = (self._text, *self._constants.values())
 
     def _placed(self, found: re.Match[str]) -> str:
@@ -60,29 +95,36 @@ class Kept:
         sqlalchemy.exc.DBAPIError
             As SQLAlchemy does.
         """
-        return self.asked(connection, values)[1]
+        with _asking(connection, self._text) as cursor:
+            register_type(_PASSED_ON, cursor)
+            executed = self.executed(connection, cursor)
+            cursor.execute(f"SET LOCAL plan_cache_mode = force_generic_plan; {executed}", values)
+            return cursor.fetchone()
 
-    def asked(self, connection: Connection, values: dict[str, Any] | None = None) -> tuple[Any, Any]:
-        """Return the columns and the first row; where there are values, texts are bytes.
+    def asked(self, connection: Connection) -> tuple[Any, Any]:
+        """Return the columns and the row of a statement without parameters; raises as `row` does."""
+        with _asking(connection, self._text) as cursor:
+            cursor.execute(self.executed(connection, cursor))
+            return cursor.description, cursor.fetchone()
 
-        Raises
-        ------
-        sqlalchemy.exc.DBAPIError
-            As SQLAlchemy does.
-        """
-        there = driver(connection)
-        try:
-            with there.cursor() as cursor:
-                statement = self.executed(connection, cursor)
-                if values is not None:
-                    register_type(_PASSED_ON, cursor)
-                    statement = f"SET LOCAL plan_cache_mode = force_generic_plan; {statement}"
-                cursor.execute(statement, values)
-                return cursor.description, cursor.fetchone()
-        except psycopg2.Error as error:
-            if there.closed:
-                connection.invalidate(error)
-            raise wrapped(self._text, error) from error
+
+def _written(statement: Select[Any]) -> tuple[str, dict[str, Any]]:
+    """Return a statement as psycopg2 takes it, and the values of its parameters, None of those to be given."""
+    compiled = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
+    return str(compiled), dict(compiled.params)
+
+
+@contextmanager
+def _asking(connection: Connection, statement: str) -> Iterator[Any]:
+    """Yield a cursor of psycopg2 to ask this with; what goes wrong is raised as SQLAlchemy does."""
+    there = driver(connection)
+    try:
+        with there.cursor() as cursor:
+            yield cursor
+    except psycopg2.Error as error:
+        if there.closed:
+            connection.invalidate(error)
+        raise wrapped(statement, error) from error
 
 
 def driver(connection: Connection) -> Any:  # noqa: ANN401 - psycopg2 publishes no types

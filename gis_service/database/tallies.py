@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, FromClause, SelectBase, TableClause, column, table
@@ -45,6 +45,7 @@ class Told:
     read: frozenset[str]
 
 
+@lru_cache(maxsize=256)
 def told_by(layer: type[Layer], clause: ColumnElement[bool]) -> Told | None:
     """Return a clause as cells can answer it: where it reads categories and the area that holds a row, no more."""
     return rewritten(layer, clause, tallies(layer), {"area_code", *layer.categories()})

@@ -41,6 +41,7 @@ def where(
     return Compiler(layer, today, crs, text).condition(parsed(text, written))
 
 
+@lru_cache(maxsize=128)
 def equal(layer: type[Layer], name: str, value: str, today: date) -> ColumnElement[bool]:
     """Select the records whose property is a value, written as text.
 

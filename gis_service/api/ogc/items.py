@@ -38,7 +38,7 @@ from gis_service.api.ogc.answers import (
     with_links,
 )
 from gis_service.api.ogc.files import file
-from gis_service.api.ogc.selection import Asked, AskedDep, CrsDep, PropertiesDep, TurnDep
+from gis_service.api.ogc.selection import Asked, AskedDep, CrsDep, PropertiesDep, TurnDep, all_of
 from gis_service.crs import CRS84, Crs
 from gis_service.exports import Export
 from gis_service.extents import count
@@ -66,10 +66,11 @@ def list_items(
     """Return a page of features that match, with a link to the next. Any queryable is a parameter, too: `?status=…`."""
     kind = chosen(request, f, ITEMS)
     if kind in FILES.values():
-        found = bare(connection, layer, asked_for.clauses, turn)
+        found = bare(connection, layer, asked_for.clauses, turn, asked_for.values)
     else:
         drawn = CRS84 if kind == HTML else crs  # a page draws them
-        found = page(connection, layer, asked_for.clauses, turn, properties=properties, crs=drawn)
+        clauses, values = asked_for.clauses, asked_for.values
+        found = page(connection, layer, clauses, turn, values=values, properties=properties, crs=drawn)
     matched = _matched(connection, layer, asked_for, found, turn)
     links = [*self_links(request, kind, ITEMS), link("collection", of_layer(request, layer), "application/json")]
     if found.following:
@@ -90,8 +91,12 @@ def _matched(connection: Connection, layer: type[Layer], asked_for: Asked, found
         return None
     if found.following is None and (found.number or not turn.offset):
         return turn.offset + found.number
-    clause = asked_for.clause
-    return count(connection, layer, clause, asked_for.words, lambda: counted(connection, layer, clause))
+    clauses = asked_for.clauses
+
+    def read() -> int | None:
+        return counted(connection, layer, clauses, asked_for.values)
+
+    return count(connection, layer, all_of(clauses), asked_for.words, read)
 
 
 def _headers(found: Page, matched: int | None, links: Links, crs: Crs) -> dict[str, str]:

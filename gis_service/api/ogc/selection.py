@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cache, lru_cache
 from itertools import chain
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Query, Request
 from geoalchemy2 import Geometry
-from shapely import Geometry as Shape
 from shapely import to_wkb
-from sqlalchemy import ColumnElement, and_, case, false, func, or_, true
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Double,
+    LargeBinary,
+    and_,
+    bindparam,
+    case,
+    false,
+    func,
+    literal,
+    or_,
+    true,
+)
+from sqlalchemy.sql.visitors import replacement_traverse
 
 from gis_service.api.deps import (
     AsOfDep,
@@ -41,6 +55,8 @@ _NUMBER = re.compile(r" *[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)? *
 _MOST_SKIPPED = 1 << 40
 _OF_THE_PAGE = {"limit", "offset", "after", "sortby", "properties", "crs", "f", "lang"}
 """The parameters that do not choose records."""
+_EDGES, _BOX_ITSELF = ("west", "south", "east", "north"), "box"
+"""The parameters of clauses by a box."""
 _CRS_EXAMPLE = "http://www.opengis.net/def/crs/EPSG/0/4326"
 
 CrsQuery = Annotated[str | None, Query(description="URI of the answer's CRS.", examples=[_CRS_EXAMPLE])]
@@ -51,15 +67,32 @@ PropertiesQuery = Annotated[
 
 @dataclass(frozen=True)
 class Asked:
-    """What features were asked for: clauses that all hold, and the day and the words that they were made of."""
+    """What features were asked for: clauses that all hold, and the day and the words that they were made of.
+
+    Clauses are the same where their words are, for which statements are written once; so are those of all boxes, whose
+    edges are `values` of their parameters.
+    """
 
     clauses: tuple[ColumnElement[bool], ...]
     words: tuple[str, ...]
+    values: Mapping[str, Any]
 
     @property
     def clause(self) -> ColumnElement[bool]:
-        """All clauses as one."""
-        return and_(True, *self.clauses)  # noqa: FBT003 - an SQL literal
+        """All clauses as one, with the values."""
+
+        def given(element: Any, **_: Any) -> Any:  # noqa: ANN401 - what SQLAlchemy walks through
+            named = isinstance(element, BindParameter) and element.key in self.values
+            return literal(self.values[element.key], element.type) if named else None
+
+        clause: ColumnElement[bool] = replacement_traverse(all_of(self.clauses), {}, given)
+        return clause
+
+
+@lru_cache(maxsize=256)
+def all_of(clauses: tuple[ColumnElement[bool], ...]) -> ColumnElement[bool]:
+    """Return clauses as one."""
+    return and_(True, *clauses)  # noqa: FBT003 - an SQL literal
 
 
 async def selected(
@@ -77,15 +110,18 @@ async def selected(
     """Return what a request selects. Every other parameter is a property, and its value what it shall equal."""
     srid = district.metric_srid
     box_crs, shapes_crs = find("bbox-crs", bbox_crs, srid), find("filter-crs", filter_crs, srid)
-    clauses = list(_of_properties(request, layer, today))
+    clauses, values = list(_of_properties(request, layer, today)), dict[str, Any]()
     if bbox is not None:
-        clauses.append(_inside(layer, box_crs.box(_numbers(bbox))))
+        box = box_crs.box(_numbers(bbox))
+        upright = layer.geometry == ("Point",) and box.equals(box.envelope)
+        clauses.append(_between(layer) if upright else _touching(layer))
+        values = dict(zip(_EDGES, box.bounds, strict=True)) if upright else {_BOX_ITSELF: to_wkb(box)}
     if datetime is not None:
         clauses.append(during(layer, datetime))
     if filter.strip():
         clauses.append(await in_thread(where, layer, filter, today, written=filter_lang, crs=shapes_crs))
     given = {name: value for name, value in request.query_params.items() if name not in _OF_THE_PAGE}
-    return Asked(tuple(clauses), (str(today), *chain(*sorted(given.items()))))
+    return Asked(tuple(clauses), (str(today), *chain(*sorted(given.items()))), values)
 
 
 AskedDep = Annotated[Asked, Depends(selected)]
@@ -109,16 +145,32 @@ def _numbers(text: str) -> list[float]:
     return [float(number) for number in numbers]
 
 
-def _inside(layer: type[Layer], shape: Shape) -> ColumnElement[bool]:
-    """Select what a shape touches, boxes first so that the index is used; and what has no place."""
-    box = func.ST_GeomFromWKB(to_wkb(shape), STORED_SRID, type_=Geometry)
-    near = layer.geom.op("&&", is_comparison=True)(box)
-    if layer.geometry == ("Point",) and shape.equals(shape.envelope):
-        # CASE keeps from PostgreSQL that these are four conditions: it would take their meeting for far too rare
-        (west, south, east, north), x, y = shape.bounds, func.ST_X(layer.geom), func.ST_Y(layer.geom)
-        inside = and_(near, case((and_(x >= west, x <= east, y >= south, y <= north), true()), else_=false()))
-    else:
-        inside = and_(near, func.ST_Intersects(layer.geom, box))
+@cache
+def _between(layer: type[Layer]) -> ColumnElement[bool]:
+    """Select the points between the edges of a box."""
+    west, south, east, north = (bindparam(edge, type_=Double) for edge in _EDGES)
+    near = _near(layer, func.ST_MakeEnvelope(west, south, east, north, STORED_SRID, type_=Geometry))
+    x, y = func.ST_X(layer.geom), func.ST_Y(layer.geom)
+    # CASE keeps from PostgreSQL that these are four conditions: it would take their meeting for far too rare
+    within = case((and_(x >= west, x <= east, y >= south, y <= north), true()), else_=false())
+    return _or_nowhere(layer, and_(near, within))
+
+
+@cache
+def _touching(layer: type[Layer]) -> ColumnElement[bool]:
+    """Select what touches a box that has been projected."""
+    box = func.ST_GeomFromWKB(bindparam(_BOX_ITSELF, type_=LargeBinary), STORED_SRID, type_=Geometry)
+    return _or_nowhere(layer, and_(_near(layer, box), func.ST_Intersects(layer.geom, box)))
+
+
+def _near(layer: type[Layer], box: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Select by boxes, so that the index is used."""
+    near: ColumnElement[bool] = layer.geom.op("&&", is_comparison=True)(box)
+    return near
+
+
+def _or_nowhere(layer: type[Layer], inside: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Select what has no place, too, where a layer allows it."""
     return inside if layer.placed else or_(inside, layer.geom.is_(None))
 
 
