@@ -22,7 +22,6 @@ from sqlalchemy import (
     Subquery,
     Text,
     and_,
-    bindparam,
     case,
     cast,
     func,
@@ -39,7 +38,7 @@ from sqlalchemy.types import NullType
 
 from gis_service.crs import CRS84, Crs
 from gis_service.database.known import known
-from gis_service.database.prepared import Kept
+from gis_service.database.prepared import Kept, varying
 from gis_service.errors import UnknownName
 from gis_service.filters import where
 from layers import Label, Layer, Role, registry, with_role
@@ -206,7 +205,7 @@ def features(
 @lru_cache(maxsize=256)  # who asks chooses the properties
 def _one(layer: type[Layer], properties: tuple[str, ...] | None, crs: Crs) -> Kept:
     found = features(layer, properties, crs).add_columns(layer.version, layer.updated_at)
-    return Kept(found.where(layer.code == bindparam("code")), "code")
+    return Kept(found.where(layer.code == varying("code")), "code")
 
 
 def page(

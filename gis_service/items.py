@@ -21,7 +21,6 @@ from sqlalchemy import (
     Text,
     and_,
     asc,
-    bindparam,
     cast,
     desc,
     false,
@@ -33,7 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import array
 
 from gis_service.crs import CRS84, Crs
-from gis_service.database.prepared import Kept, Written
+from gis_service.database.prepared import Kept, Written, varying
 from gis_service.derived import derived
 from gis_service.errors import UnknownValue
 from gis_service.features import features
@@ -192,9 +191,9 @@ def _page(
     """
     keys = array([cast(key.column, Text) for key in ordered]).label("keys")
     query = query.add_columns(keys).order_by(*(key.order() for key in ordered))
-    rows = query.limit(bindparam("more")).offset(bindparam("skipped")).cte("page")
-    on_it = select(rows).limit(bindparam("limit")).subquery()
-    last = select(rows.c["keys"]).offset(bindparam("last")).limit(1)
+    rows = query.limit(varying("more")).offset(varying("skipped")).cte("page")
+    on_it = select(rows).limit(varying("limit")).subquery()
+    last = select(rows.c["keys"]).offset(varying("last")).limit(1)
     number = select(func.count()).select_from(rows)
     return select(*(one.scalar_subquery() for one in (select(together(on_it)), number, last)))
 
@@ -209,7 +208,7 @@ def _by_id(
     pointed: bool,
 ) -> Written | Kept:
     """Return what finds a page in the order of ids; that of a whole layer is kept prepared."""
-    query = features(layer, properties, crs, pointed=pointed).where(*clauses, layer.id > bindparam("behind"))
+    query = features(layer, properties, crs, pointed=pointed).where(*clauses, layer.id > varying("behind"))
     statement = _page(query, Turn(0).ordered(layer), _together)
     return Written(statement) if clauses else Kept(statement, "behind", *_OF_TURN)
 

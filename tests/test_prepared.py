@@ -90,6 +90,7 @@ def test_a_page_begins_behind_no_place_that_is_none(alone: Database, behind: str
     [
         "status IN ('通行', '限载') AND name LIKE '%桥%' AND built_year > 1950",
         "assessed_on >= DATE('2020-01-01') OR load_limit_t IS NULL",
+        "open_hazards > 0",
         "name = '100%' OR NOT (span_m BETWEEN 1.5 AND 20)",
         "S_INTERSECTS(geometry, POLYGON((119 25, 121 25, 119 28, 119 25)))",
     ],

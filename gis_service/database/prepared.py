@@ -15,7 +15,7 @@ from typing import Any
 
 import psycopg2
 from psycopg2.extensions import BYTES, new_type, register_type
-from sqlalchemy import Connection, Select
+from sqlalchemy import BindParameter, Connection, Select, bindparam
 from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
 from sqlalchemy.exc import DBAPIError
 
@@ -24,6 +24,11 @@ _TEXT = 25  # as PostgreSQL numbers its types
 _NAMES = "gis_prepared"
 _PASSED_ON = new_type((_TEXT,), "PASSED_ON", BYTES)
 _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
+
+
+def varying(name: str, type_: Any = None) -> BindParameter[Any]:  # noqa: ANN401 - as SQLAlchemy has it
+    """Return a parameter that is given each time; it may stand beside lists that SQLAlchemy writes out beforehand."""
+    return bindparam(name, type_=type_, required=False)
 
 
 class Written:

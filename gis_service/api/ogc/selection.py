@@ -19,7 +19,6 @@ from sqlalchemy import (
     Double,
     LargeBinary,
     and_,
-    bindparam,
     case,
     false,
     func,
@@ -42,6 +41,7 @@ from gis_service.api.deps import (
 from gis_service.api.direct import in_thread
 from gis_service.api.ogc.schemas import returnables
 from gis_service.crs import CRS84, Crs, find
+from gis_service.database.prepared import varying
 from gis_service.errors import UnknownValue, UsageError
 from gis_service.features import listed
 from gis_service.filters import Written, equal, filterable, where
@@ -81,11 +81,11 @@ class Asked:
     def clause(self) -> ColumnElement[bool]:
         """All clauses as one, with the values."""
 
-        def given(element: Any, **_: Any) -> Any:  # noqa: ANN401 - what SQLAlchemy walks through
+        def replaced(element: Any, **_: Any) -> Any:  # noqa: ANN401 - what SQLAlchemy walks through
             named = isinstance(element, BindParameter) and element.key in self.values
             return literal(self.values[element.key], element.type) if named else None
 
-        clause: ColumnElement[bool] = replacement_traverse(all_of(self.clauses), {}, given)
+        clause: ColumnElement[bool] = replacement_traverse(all_of(self.clauses), {}, replaced)
         return clause
 
 
@@ -148,7 +148,7 @@ def _numbers(text: str) -> list[float]:
 @cache
 def _between(layer: type[Layer]) -> ColumnElement[bool]:
     """Select the points between the edges of a box."""
-    west, south, east, north = (bindparam(edge, type_=Double) for edge in _EDGES)
+    west, south, east, north = (varying(edge, Double) for edge in _EDGES)
     near = _near(layer, func.ST_MakeEnvelope(west, south, east, north, STORED_SRID, type_=Geometry))
     x, y = func.ST_X(layer.geom), func.ST_Y(layer.geom)
     # CASE keeps from PostgreSQL that these are four conditions: it would take their meeting for far too rare
@@ -159,7 +159,7 @@ def _between(layer: type[Layer]) -> ColumnElement[bool]:
 @cache
 def _touching(layer: type[Layer]) -> ColumnElement[bool]:
     """Select what touches a box that has been projected."""
-    box = func.ST_GeomFromWKB(bindparam(_BOX_ITSELF, type_=LargeBinary), STORED_SRID, type_=Geometry)
+    box = func.ST_GeomFromWKB(varying(_BOX_ITSELF, LargeBinary), STORED_SRID, type_=Geometry)
     return _or_nowhere(layer, and_(_near(layer, box), func.ST_Intersects(layer.geom, box)))
 
 
