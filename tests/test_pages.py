@@ -64,7 +64,8 @@ class Visit:
         self.page.wait_for_load_state("load")
         deadline = time.monotonic() + 20
         # asked again and again from here: the page's policy forbids what a waiting function would need
-        while self.page.evaluate("document.querySelector('body.busy, .leaflet-pan-anim') !== null"):
+        busy = "document.querySelector('body.busy, .leaflet-pan-anim, .record [aria-busy]') !== null"
+        while self.page.evaluate(busy):
             assert time.monotonic() < deadline, "the page is still loading"
             time.sleep(0.02)
         self.page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
@@ -93,6 +94,7 @@ class Visit:
         self.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
         popup = self.page.locator(".leaflet-popup-content")
         popup.get_by_text(code, exact=False).first.wait_for()
+        self.settle()
         return popup.inner_text()
 
 

@@ -132,11 +132,14 @@
 
   /** A place that says that it loads, and then holds what was made of the answer. */
   function later(url, make, settle) {
-    const place = element("div", {}, element("p", { class: "note" }, t("正在读取…", "Loading…")));
+    const place = element("div", { "aria-busy": "true" }, element("p", { class: "note" }, t("正在读取…", "Loading…")));
     gis.getJson(url)
       .then((body) => place.replaceChildren(make(body)))
       .catch((error) => place.replaceChildren(element("p", { class: "note", role: "alert" }, error.message)))
-      .finally(settle);
+      .finally(() => {
+        place.removeAttribute("aria-busy");
+        settle();
+      });
     return place;
   }
 
