@@ -14,6 +14,11 @@ def path_of(request: Request) -> str:
     return _quoted(request.scope["path"])
 
 
+def query_of(request: Request) -> str:
+    """Return the query that was asked with, and the question mark before it; nothing where there is none."""
+    return f"?{request.url.query}" if request.url.query else ""
+
+
 def site_of(request: Request) -> str:
     """Return what stands before the path in a full address: scheme, host and port."""
     return _site(request.scope["scheme"], request.headers.get("host", ""), request.scope.get("server"))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Annotated, Any
-from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 from fastapi.responses import Response
 
+from gis_service.api.addresses import path_of, query_of
 from gis_service.api.deps import (
     AreaQuery,
     AsOfDep,
@@ -98,7 +98,6 @@ def export_layer(
         encoding=encoding.upper(),
     )
     format.check(export)
-    described = f"{request.url.path.removesuffix(format.suffix)}json"
-    query = f"?{request.url.query}" if request.url.query else ""
-    beside = {"Link": f'<{quote(described)}{query}>; rel="describedby"; type="application/json"'}
+    described = f"{path_of(request).removesuffix(format.suffix)}json{query_of(request)}"
+    beside = {"Link": f'<{described}>; rel="describedby"; type="application/json"'}
     return File(export, format, beside if format.plain else {})

@@ -17,7 +17,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
-from gis_service.api.addresses import path_of
+from gis_service.api.addresses import path_of, query_of
 from gis_service.api.cookies import SAFE
 from gis_service.api.deps import LANGUAGES, chosen_language
 from gis_service.api.pages import login_page, render
@@ -201,7 +201,7 @@ def _page(request: Request, status: int, document: dict[str, Any]) -> Response:
     if status not in (HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS):
         return render(request, "problem.html", {"problem": document}, status=status)
     if request.method in SAFE and not request.url.path.startswith("/login"):
-        asked = path_of(request) + (f"?{request.url.query}" if request.url.query else "")
+        asked = f"{path_of(request)}{query_of(request)}"
         language = f"lang={request.query_params['lang']}&" if request.query_params.get("lang") in LANGUAGES else ""
         return RedirectResponse(f"/login?{language}next={quote(asked, safe='/')}", HTTPStatus.SEE_OTHER)
     return login_page(request, document["detail"], status)
