@@ -8,7 +8,7 @@ from itertools import pairwise
 from math import ceil, inf
 
 import numpy as np
-from shapely import LineString, Polygon, box, get_coordinates
+from shapely import LineString, Polygon, STRtree, box, get_coordinates, length, linestrings
 from shapely.ops import substring
 
 from gis_service.lines import Line
@@ -43,23 +43,17 @@ def stretches(line: Line, part: int, within: float) -> Iterator[Stretch]:
     number = min(max(ceil(shape.length / (2 * within + _PIECE)), 1), _MOST_PIECES)
     ends = [0, _FIRST / number, *(at / number for at in range(1, number + 1))]
     far = within * 1.01 + 1  # a side of a box is not straight in degrees
+    points = get_coordinates(shape)
+    segments = linestrings(np.stack((points[:-1], points[1:]), axis=1))
+    tree, passed = STRtree(segments), np.append(0, length(segments).cumsum())
     for since, until in pairwise(ends):
         course = substring(shape, since, until, normalized=True)
-        way, passed = _way(shape, _around(course, 2 * far))
-        end = until * shape.length if until < ends[-1] else inf
-        yield Stretch(part + 1, since * shape.length, end, course, _around(course, far), way, passed)
+        there = tree.query(_around(course, 2 * far))
+        first, last = there.min(), there.max()
+        way, end = LineString(points[first : last + 2]), until * shape.length if until < ends[-1] else inf
+        yield Stretch(part + 1, since * shape.length, end, course, _around(course, far), way, float(passed[first]))
 
 
 def _around(course: LineString, far: float) -> Polygon:
     west, south, east, north = course.bounds
     return box(west - far, south - far, east + far, north + far)
-
-
-def _way(shape: LineString, around: Polygon) -> tuple[LineString, float]:
-    """Return the shortest run of a line's segments with all that come into a box, and the metres before it."""
-    points = get_coordinates(shape)
-    west, south, east, north = around.bounds
-    lowest, highest = np.minimum(points[:-1], points[1:]), np.maximum(points[:-1], points[1:])
-    [there] = np.nonzero(((highest >= (west, south)) & (lowest <= (east, north))).all(axis=1))
-    metres = np.hypot(*np.diff(points[: there[0] + 1], axis=0).T).sum()
-    return LineString(points[there[0] : there[-1] + 2]), float(metres)
