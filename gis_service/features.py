@@ -205,7 +205,7 @@ def features(
 @lru_cache(maxsize=256)  # who asks chooses the properties
 def _one(layer: type[Layer], properties: tuple[str, ...] | None, crs: Crs) -> Kept:
     found = features(layer, properties, crs).add_columns(layer.version, layer.updated_at)
-    return Kept(found.where(layer.code == varying("code")), "code")
+    return Kept(found.where(layer.code == varying("code")))
 
 
 def page(

@@ -32,7 +32,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import array
 
 from gis_service.crs import CRS84, Crs
-from gis_service.database.prepared import Kept, Written, varying
+from gis_service.database.prepared import Compiled, Kept, varying
 from gis_service.derived import derived
 from gis_service.errors import UnknownValue
 from gis_service.features import features
@@ -117,7 +117,7 @@ class Turn:
         return (*self.keys, Key(layer.__table__.c.id, descending=False))
 
     def found(
-        self, connection: Connection, statement: Written | Kept, values: Mapping[str, Any]
+        self, connection: Connection, statement: Compiled | Kept, values: Mapping[str, Any]
     ) -> tuple[Any, int, str | None]:
         """Return what a statement of `_page` finds: the rows put together, how many, and the token of the next page."""
         mine = zip(_OF_TURN, (self.limit, self.limit + 1, self.limit - 1, self.offset), strict=True)
@@ -159,7 +159,7 @@ def page(
     begin = _place(turn.after, ordered) if turn.after else ()
     if turn.keys:
         query = features(layer, properties, crs, pointed=pointed).where(*clauses, *_behind(ordered, begin))
-        found, number, following = turn.found(connection, Written(_page(query, ordered, _together)), values)
+        found, number, following = turn.found(connection, Compiled(_page(query, ordered, _together)), values)
     else:
         statement = _by_id(layer, properties, crs, tuple(clauses), pointed=pointed)
         found, number, following = turn.found(connection, statement, {**values, "behind": _id(begin)})
@@ -177,7 +177,7 @@ def bare(
     ordered = turn.ordered(layer)
     begin = _place(turn.after, ordered) if turn.after else ()
     query = select(layer.id).where(*clauses, *_behind(ordered, begin))
-    statement = Written(_page(query, ordered, lambda rows: func.array_agg(rows.c.id)))
+    statement = Compiled(_page(query, ordered, lambda rows: func.array_agg(rows.c.id)))
     ids, number, following = turn.found(connection, statement, values)
     return Page(number, following, ids=tuple(ids or ()))
 
@@ -206,11 +206,11 @@ def _by_id(
     clauses: tuple[ColumnElement[bool], ...],
     *,
     pointed: bool,
-) -> Written | Kept:
+) -> Compiled | Kept:
     """Return what finds a page in the order of ids; that of a whole layer is kept prepared."""
     query = features(layer, properties, crs, pointed=pointed).where(*clauses, layer.id > varying("behind"))
     statement = _page(query, Turn(0).ordered(layer), _together)
-    return Written(statement) if clauses else Kept(statement, "behind", *_OF_TURN)
+    return Compiled(statement) if clauses else Kept(statement)
 
 
 def _together(rows: Subquery) -> ColumnElement[Any]:
@@ -266,6 +266,6 @@ def counted(
 
 
 @lru_cache(maxsize=256)  # as above
-def _some(layer: type[Layer], clauses: tuple[ColumnElement[bool], ...]) -> Written:
+def _some(layer: type[Layer], clauses: tuple[ColumnElement[bool], ...]) -> Compiled:
     some = select(literal(1)).select_from(layer.__table__).where(*clauses).limit(MOST_COUNTED + 1).subquery()
-    return Written(select(func.count()).select_from(some))
+    return Compiled(select(func.count()).select_from(some))

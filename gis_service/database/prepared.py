@@ -27,11 +27,14 @@ _PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 
 
 def varying(name: str, type_: Any = None) -> BindParameter[Any]:  # noqa: ANN401 - as SQLAlchemy has it
-    """Return a parameter that is given each time; it may stand beside lists that SQLAlchemy writes out beforehand."""
+    """Return a parameter of a statement below, of which a value is given each time.
+
+    It is not required, so that it may stand beside lists, which SQLAlchemy writes out beforehand.
+    """
     return bindparam(name, type_=type_, required=False)
 
 
-class Written:
+class Compiled:
     """A statement that is written once and planned for its values.
 
     It is asked past SQLAlchemy, which takes longer to make a result of one row than PostgreSQL to find it; but only
@@ -52,27 +55,26 @@ class Written:
         if not self._used:
             self._used = True
             return connection.execute(self._statement, values).one()
-        text, others = self._text
+        text, constants = self._text
         with _asking(connection, text) as cursor:
             register_type(_PASSED_ON, cursor)
-            cursor.execute(text, others | values)
+            cursor.execute(text, constants | values)
             return cursor.fetchone()
 
     @cached_property
     def _text(self) -> tuple[str, dict[str, Any]]:
-        return _written(self._statement)
+        return _compiled(self._statement)
 
 
 class Kept:
-    """A statement to be kept, of which the parameters `varying` differ from one use to the next.
+    """A statement to be kept, of which only the parameters that are `varying` differ from one use to the next.
 
     The others are part of what is kept: a function is chosen by the types of its arguments. It is asked past
     SQLAlchemy, as above.
     """
 
-    def __init__(self, statement: Select[Any] | str, *varying: str) -> None:
-        text, given = (statement, {}) if isinstance(statement, str) else _written(statement)
-        self._constants = {name: value for name, value in given.items() if name not in varying}
+    def __init__(self, statement: Select[Any] | str) -> None:
+        text, self._constants = (statement, {}) if isinstance(statement, str) else _compiled(statement)
         self._order: list[str] = []
         self._text = _PLACEHOLDER.sub(self._placed, text)
         self._key = (self._text, *self._constants.values())
@@ -113,10 +115,11 @@ class Kept:
             return cursor.description, cursor.fetchone()
 
 
-def _written(statement: Select[Any]) -> tuple[str, dict[str, Any]]:
-    """Return a statement as psycopg2 takes it, and the values of its parameters, None of those to be given."""
-    compiled = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
-    return str(compiled), dict(compiled.params)
+def _compiled(statement: Select[Any]) -> tuple[str, dict[str, Any]]:
+    """Return a statement as psycopg2 takes it, and the values of all parameters but the varying ones."""
+    compiled: Any = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
+    given = {name for name, parameter in compiled.binds.items() if not parameter.unique}  # named by us
+    return str(compiled), {name: value for name, value in compiled.params.items() if name not in given}
 
 
 @contextmanager
