@@ -421,7 +421,6 @@ def test_several_features_in_one_place_are_paged_through_by_key(service: str, vi
 def test_a_click_is_not_lost_while_a_popup_grows(service: str, visit: Any) -> None:
     status = visit(f"{service}/maps/status?lang=zh")
     status.open("bridges", "QL-001")
-    status.settle()
     summary = status.page.locator(".record summary", has_text="更改历史")
     box = summary.bounding_box()
     assert box is not None
